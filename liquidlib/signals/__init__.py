@@ -1,0 +1,6 @@
+"""The signals: curves and data, and the windows cut from them."""
+
+from liquidlib.signals.csv_column import read_column
+from liquidlib.signals.curve import Curve, Samples, Window
+
+__all__ = ["Curve", "Samples", "Window", "read_column"]

@@ -1,0 +1,7 @@
+"""Training: the published online loop and what it leaves behind."""
+
+from liquidlib.training.published import PRESETS, published
+from liquidlib.training.run import Run
+from liquidlib.training.track import track, training_step
+
+__all__ = ["PRESETS", "Run", "published", "track", "training_step"]
