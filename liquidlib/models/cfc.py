@@ -38,8 +38,8 @@ class CfC(SequenceModel):
     :math:`h' = A - A \odot e^{-\Delta(|w_\tau| + |g|)} \odot g`.
 
     Source: Hasani et al. (2022), "Closed-form continuous-time neural networks", Nature Machine
-    Intelligence 4, equation 10 and the authors' code (whose sign of ``a`` this follows in its
-    PyTorch form).
+    Intelligence 4, 992-1003: the gated model with three heads on a shared backbone, in the form of
+    the authors' PyTorch code, which gives the gate two heads and ``a`` its sign.
 
     Parameters
     ----------

@@ -123,7 +123,7 @@ def _draw_predictions(axes: Axes, runs: Sequence[Tracked]) -> None:
     longest = max(runs, key=lambda run: len(run.clean))
     if not np.array_equal(longest.targets, longest.clean):
         axes.plot(longest.targets, ".", color=COLOURS["quiet"], markersize=1.5, alpha=0.5)
-    axes.plot(longest.clean, color=COLOURS["ink"], linewidth=2.2)
+    axes.plot(longest.clean, color=COLOURS["ink"], linewidth=1.8, zorder=3)
     ends = [(len(longest.clean) - 1, longest.clean[-1], "curve", COLOURS["ink"])]
     for run in runs:
         axes.plot(run.predictions, color=_colour(run), linewidth=1.2)

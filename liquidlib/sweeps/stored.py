@@ -1,6 +1,6 @@
 """Run an experiment once, keep its predictions in a small file, and read them again."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -37,9 +37,9 @@ class StoredRun:
     seed: int
     lr: float
     noise: float
-    predictions: np.ndarray
-    targets: np.ndarray
-    clean: np.ndarray
+    predictions: np.ndarray = field(repr=False)
+    targets: np.ndarray = field(repr=False)
+    clean: np.ndarray = field(repr=False)
 
     @property
     def errors(self) -> np.ndarray:

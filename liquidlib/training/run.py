@@ -1,6 +1,6 @@
 """What an online run leaves behind: predictions, targets, and how they came about."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -48,11 +48,11 @@ class Run:
     seed: int
     curve: dict
     device: str
-    predictions: np.ndarray
-    targets: np.ndarray
-    clean: np.ndarray
-    losses: np.ndarray
-    step_times: np.ndarray
+    predictions: np.ndarray = field(repr=False)
+    targets: np.ndarray = field(repr=False)
+    clean: np.ndarray = field(repr=False)
+    losses: np.ndarray = field(repr=False)
+    step_times: np.ndarray = field(repr=False)
     gpu_peak_bytes: int | None
     versions: dict
 

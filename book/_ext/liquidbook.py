@@ -1,0 +1,53 @@
+"""The book's Sphinx extension: cache folder, repository address, MathJax from disk."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import runpy
+from pathlib import Path
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.util.fileutil import copy_asset
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def configure(app: Sphinx, config: Config) -> None:
+    """Name the folder of executed notebooks, and take the addresses from the environment.
+
+    BOOK_REPOSITORY (https://github.com/owner/name) gives each page its repository buttons,
+    BOOK_BRANCH the branch they lead to, BOOK_BASEURL the address of the published site.
+    """
+    build = runpy.run_path(str(ROOT / "tools" / "build.py"))
+    config.nb_execution_cache_path = str(build["cache_folder"](ROOT))
+    config.html_baseurl = os.environ.get("BOOK_BASEURL", "")
+    repository = os.environ.get("BOOK_REPOSITORY", "")
+    config.html_theme_options.update(
+        repository_url=repository,
+        repository_branch=os.environ.get("BOOK_BRANCH") or "main",
+        use_repository_button=bool(repository),
+        use_edit_page_button=bool(repository),
+        use_issues_button=bool(repository),
+    )
+
+
+def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
+    """Copy the part of MathJax that the pages use: TeX in, HTML out, and its fonts."""
+    if exception is None and app.builder.format == "html":
+        package = importlib.util.find_spec("sphinx-mathjax-offline")
+        source = Path(package.origin).parent / "static" / "mathjax"
+        target = Path(app.outdir) / "_static" / "mathjax"
+        copy_asset(source / "tex-chtml-full.js", target)
+        copy_asset(
+            source / "output" / "chtml" / "fonts",
+            target / "output" / "chtml" / "fonts",
+        )
+
+
+def setup(app: Sphinx) -> dict[str, object]:
+    """Connect the two steps to Sphinx."""
+    app.connect("config-inited", configure)
+    app.connect("build-finished", copy_mathjax)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
