@@ -8,7 +8,7 @@ from liquidlib import load_stored, lock_on
 from liquidlib.sweeps import experiments, stored
 from liquidlib.sweeps.experiments import EXPERIMENTS, Setting
 
-SLICE = 40  # steps: at learning rate 0.01 rounding grows with time, so a slice, not the whole
+SLICE = 40  # steps
 
 
 @pytest.fixture(scope="module")
@@ -33,22 +33,52 @@ def test_a_stored_experiment_is_whole_and_names_what_made_it(experiment):
         assert np.isfinite(run.predictions).all()
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
-@pytest.mark.parametrize("at", [0, -1, 10, -10])
-def test_a_slice_run_again_gives_the_stored_numbers(experiment, at):
-    setting, run = EXPERIMENTS[experiment]()[at], load_stored(experiment)[at]
+def run_again(setting, steps):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    again = stored.run_setting(setting, steps=SLICE)
+    predictions = stored.run_setting(setting, steps=steps)
     torch.set_num_threads(threads)
-    np.testing.assert_allclose(again, run.predictions[:SLICE], atol=2e-2)
-    np.testing.assert_allclose(again[:10], run.predictions[:10], atol=1e-4)
+    return predictions
+
+
+def chaotic(setting):
+    """Return whether rounding may decide where a run goes.
+
+    Where gradients vanish, Adam's first steps take the sign of what rounding leaves of them. So
+    it is for CfC and LSTM, which are therefore compared by what holds on every processor: the
+    first prediction, and when runs lock on.
+    """
+    return setting.name != "linear"
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+@pytest.mark.parametrize("at", [0, -1, 10, -10, 20, 26])
+def test_a_slice_run_again_gives_the_stored_numbers(experiment, at):
+    setting, run = EXPERIMENTS[experiment]()[at], load_stored(experiment)[at]
+    steps = 1 if chaotic(setting) else SLICE
+    again = run_again(setting, steps)
+    np.testing.assert_allclose(again, run.predictions[:steps], atol=1e-3)
+    np.testing.assert_allclose(again[0], run.predictions[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("at", [1, 2, 14, 19])
+def test_runs_made_again_lock_on_where_the_stored_ones_do(at):
+    setting, run = EXPERIMENTS["seeds"]()[at], load_stored("seeds")[at]
+    assert (setting.name, setting.initial) in [("cfc", "published"), ("lstm", "ordinary")]
+    assert 10 <= lock_on(run_again(setting, 150) - run.clean[:150]) <= 100
+
+
+def test_the_gaussian_lstm_run_again_does_not_lock_on():
+    setting = EXPERIMENTS["seeds"]()[7]
+    assert (setting.name, setting.initial) == ("lstm", "published")
+    clean = load_stored("seeds")[7].clean[:120]
+    assert lock_on(run_again(setting, 120) - clean) is None
 
 
 def test_all_seeds_of_the_linear_model_run_again_whole():
     for setting, run in zip(EXPERIMENTS["seeds"](), load_stored("seeds"), strict=True):
         if setting.name == "linear":
-            again = stored.run_setting(setting)
+            again = run_again(setting, setting.steps)
             assert lock_on(again - run.clean) == lock_on(run.errors)
 
 
