@@ -17,12 +17,21 @@ class QuietHandler(SimpleHTTPRequestHandler):
         """Print nothing."""
 
 
+class QuietServer(ThreadingHTTPServer):
+    """A server that does not mind when a reader leaves a page before it has loaded."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Report an error unless it is the reader's leaving."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def open_server(folder: Path, first_port: int = 8000) -> ThreadingHTTPServer:
     """Return a server of `folder` on the first free port from `first_port` on (0: any)."""
     handler = partial(QuietHandler, directory=str(folder))
     for port in range(first_port, first_port + 100):
         try:
-            return ThreadingHTTPServer(("127.0.0.1", port), handler)
+            return QuietServer(("127.0.0.1", port), handler)
         except OSError:
             continue
     raise SystemExit(f"No free port from {first_port} to {first_port + 99}.")

@@ -1,4 +1,4 @@
-"""The book's Sphinx extension: cache folder, repository address, MathJax from disk."""
+"""The book's Sphinx extension: cache folder, addresses, MathJax from disk, front door."""
 
 from __future__ import annotations
 
@@ -46,8 +46,27 @@ def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
         )
 
 
+def write_front_door(app: Sphinx, exception: Exception | None) -> None:
+    """Send whoever opens the site's root to the landing page, under the book's name and icon."""
+    if exception is None and app.builder.format == "html":
+        landing = f"{app.config.root_doc}.html"
+        (Path(app.outdir) / "index.html").write_text(
+            f"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<link rel="icon" href="_static/{Path(app.config.html_favicon).name}">
+<meta http-equiv="refresh" content="0; url={landing}">
+<title>{app.config.html_title}</title>
+<p><a href="{landing}">{app.config.html_title}</a></p>
+</html>
+""",
+            encoding="utf-8",
+        )
+
+
 def setup(app: Sphinx) -> dict[str, object]:
-    """Connect the two steps to Sphinx."""
+    """Connect the steps to Sphinx."""
     app.connect("config-inited", configure)
     app.connect("build-finished", copy_mathjax)
+    app.connect("build-finished", write_front_door)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
