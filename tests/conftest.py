@@ -110,6 +110,8 @@ def visit(browser) -> Iterator[Callable]:
             lambda reply: reply.status >= 400 and problems.append(f"{reply.status}: {reply.url}"),
         )
         page.goto(url, wait_until="load")
+        page.wait_for_function("() => !document.querySelector('meta[http-equiv=refresh]')")
+        page.wait_for_load_state("load")
         page.wait_for_function(
             """() => [...document.querySelectorAll(".liquid-widget")].every((e) => e.dataset.state)
                 && document.querySelectorAll('script[type$="widget-view+json"]').length

@@ -47,14 +47,14 @@ def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
 
 
 def write_front_door(app: Sphinx, exception: Exception | None) -> None:
-    """Send whoever opens the site's root to the landing page, under the book's name and icon."""
+    """Send whoever opens the site's root to the landing page, under the book's name."""
     if exception is None and app.builder.format == "html":
         landing = f"{app.config.root_doc}.html"
         (Path(app.outdir) / "index.html").write_text(
             f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
-<link rel="icon" href="_static/{Path(app.config.html_favicon).name}">
+<link rel="icon" href="data:,">
 <meta http-equiv="refresh" content="0; url={landing}">
 <title>{app.config.html_title}</title>
 <p><a href="{landing}">{app.config.html_title}</a></p>
