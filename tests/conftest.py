@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from widget_page import Widget
 
 ROOT = Path(__file__).resolve().parents[1]
 HTML = ROOT / "_build" / "html"
@@ -122,4 +123,34 @@ def visit(browser) -> Iterator[Callable]:
 
     yield open_page
     for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def open_widget(browser, site_url):
+    """Open a page; return its first widget that has the part ``having``, as a `Widget`."""
+    contexts = []
+
+    def open_page(path, having, width=1200, dark=False, motion="no-preference"):
+        context = browser.new_context(
+            viewport={"width": width, "height": 1000},
+            color_scheme="dark" if dark else "light",
+            reduced_motion=motion,
+            has_touch=width < 500,
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.problems = []
+        page.on("pageerror", lambda error: page.problems.append(str(error)))
+        page.goto(f"{site_url}/{path}")
+        box = page.locator('.liquid-widget[data-state="ready"]')
+        box = box.filter(has=page.locator(f'[data-name="{having}"]')).first
+        box.wait_for()
+        box.scroll_into_view_if_needed()
+        return Widget(page, box)
+
+    yield open_page
+    for context in contexts:
+        assert all(page.problems == [] for page in context.pages)
         context.close()
