@@ -73,3 +73,10 @@ def tensor(name: str, value: object, letters: str, shape: tuple[int | None, ...]
     if not torch.isfinite(value).all():
         raise ValueError(f"{name} must be finite, got NaN or infinity")
     return value
+
+
+def one_output(output: torch.Tensor) -> torch.Tensor:
+    """Return ``output`` if the model that gave it has one output a step, (1, T, 1)."""
+    if output.shape[-1] != 1:
+        raise ValueError(f"model must have output_size 1, got an output {tuple(output.shape)}")
+    return output

@@ -123,6 +123,11 @@ def write(tmp_path, text):
     return path
 
 
+def test_no_samples_are_not_a_number_of_samples():
+    with pytest.raises(ValueError, match="n must be a whole number of at least 1, got 0"):
+        Curve().samples(0)
+
+
 def test_a_csv_column_ends_with_its_data(tmp_path):
     path = write(tmp_path, "t,y\n" + "".join(f"{i},{i * i}\n" for i in range(10)))
     windows = list(Curve("csv", path=path, column="y", window=3, horizon=2))

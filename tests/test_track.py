@@ -13,6 +13,7 @@ from liquidlib import (
     Linear,
     Run,
     count_parameters,
+    freeze_test,
     initialise,
     lock_on,
     make,
@@ -151,6 +152,15 @@ def test_bad_settings_are_named(options, error, message):
     call = {"model": Linear(1, window=5), "curve": Curve(window=5), "steps": 3} | options
     with pytest.raises(error, match=message):
         track(**call)
+
+
+@pytest.mark.parametrize("output_size", [None, 2])
+def test_a_model_without_one_output_is_named(output_size):
+    model, curve = CfC(1, 4, output_size), Curve(window=5)
+    with pytest.raises(ValueError, match=r"model must have output_size 1, got an output \(1, 5"):
+        track(model, curve, 3, device="cpu")
+    with pytest.raises(ValueError, match="model must have output_size 1"):
+        freeze_test(model, curve, steps=3)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is there")

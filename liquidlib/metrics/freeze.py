@@ -79,7 +79,7 @@ def freeze_test(model: nn.Module, curve: Curve, steps: int = 360, start: int = 0
                 part.to(device) for part in (window.x, window.timespans, window.mask)
             )
             output, _ = model(x, timespans=timespans, mask=mask)
-            predictions.append(output[0, -1, 0].item())
+            predictions.append(checks.one_output(output)[0, -1, 0].item())
             clean.append(window.clean.item())
     model.train(was_training)
     clean = np.array(clean)

@@ -161,7 +161,7 @@ class Curve:
 
     def samples(self, n: int) -> Samples:
         """Return the first ``n`` samples that arrived, or for a CSV column all if fewer."""
-        ticks = n
+        ticks = checks.integer("n", n, at_least=1)
         while True:
             if self.kind == "csv":
                 ticks = min(ticks, len(self._column))

@@ -28,13 +28,13 @@ def training_step(
 
     Returns
     -------
-    prediction : Tensor (1, output_size)
+    prediction : Tensor (1, 1)
         The last output, from before the update.
     loss : Tensor ()
         Mean squared error of it.
     """
     output, _ = model(window.x, timespans=window.timespans, mask=window.mask)  # (1, T, 1)
-    prediction = output[:, -1]
+    prediction = checks.one_output(output)[:, -1]
     loss = ((prediction - window.target) ** 2).mean()
     optimiser.zero_grad()
     loss.backward()
