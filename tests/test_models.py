@@ -15,6 +15,10 @@ OPTIONS = [
     ("cfc", {"mask_input": True, "activation": "tanh"}),
     ("lstm", {"layers": 2}),
     ("lstm", {"forget_bias": 1.0}),
+    ("gru", {}),
+    ("gru", {"layers": 2}),
+    ("rnn", {}),
+    ("rnn", {"layers": 3}),
     ("linear", {"window": 4}),
 ]
 every = pytest.mark.parametrize(("name", "options"), OPTIONS)
@@ -102,6 +106,16 @@ def test_the_table_tells_the_truth_about_timespans(name, options):
 
 
 @every
+def test_a_recurrent_model_remembers_what_a_window_has_lost(name, options):
+    model = build(name, options)
+    x, _ = sequence(2, 6)
+    other = x.clone()
+    other[:, 0] += 1
+    same = torch.equal(model(x)[0][:, -1], model(other)[0][:, -1])
+    assert same != model.recurrent
+
+
+@every
 def test_no_timespans_are_ones_and_no_mask_is_ones(name, options):
     model = build(name, options)
     x, timespans = sequence(2, 6)
@@ -163,11 +177,12 @@ def test_parameter_counts(name, options):
         + (sizes[-1] + 1) * heads * H
         + (2 * H if heads == 1 else 0)
         + (H + 1) * OUT,
-        "lstm": sum(4 * H * (n + H + 2) for n in ([F, H][: options.get("layers", 1)]))
-        + (H + 1) * OUT,
         "linear": (options.get("window", 82) * F + 1) * OUT,
-    }[name]
-    assert count_parameters(make(name, F, H, OUT, **options)) == expected
+    }
+    inputs = [F] + [H] * (options.get("layers", 1) - 1)  # of each of PyTorch's layers
+    for torch_s, blocks in [("lstm", 4), ("gru", 3), ("rnn", 1)]:
+        expected[torch_s] = sum(blocks * H * (n + H + 2) for n in inputs) + (H + 1) * OUT
+    assert count_parameters(make(name, F, H, OUT, **options)) == expected[name]
 
 
 NAN = torch.full((2, 4, F), float("nan"), dtype=torch.float64)
@@ -203,7 +218,7 @@ def test_bad_input_is_named(name, options, call, error, message):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        ({"name": "rnn9"}, "name must be one of 'cfc', 'lstm', 'linear', got 'rnn9'"),
+        ({"name": "rnn9"}, "name must be one of 'cfc', 'lstm', 'gru', 'rnn', 'linear', got"),
         ({"input_size": 0}, "input_size must be a whole number of at least 1, got 0"),
         ({"hidden_size": 2.5}, "hidden_size must be a whole number"),
         ({"output_size": 0}, "output_size must be"),
@@ -212,6 +227,8 @@ def test_bad_input_is_named(name, options, call, error, message):
         ({"backbone_layers": -1}, "backbone_layers must be"),
         ({"seed": -1}, "seed must be"),
         ({"name": "lstm", "layers": 0}, "layers must be"),
+        ({"name": "gru", "layers": 1.5}, "layers must be"),
+        ({"name": "rnn", "layers": True}, "layers must be"),
         ({"name": "lstm", "forget_bias": float("nan")}, "forget_bias must be a finite number"),
         ({"name": "linear", "window": 0}, "window must be"),
     ],
@@ -221,15 +238,62 @@ def test_bad_settings_are_named(call, message):
         make(**({"name": "cfc", "input_size": F, "hidden_size": H} | call))
 
 
-def test_the_lstm_is_pytorch_s_and_its_forget_bias_is_added_once():
+@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize(
+    ("name", "layer_type"),
+    [("lstm", torch.nn.LSTM), ("gru", torch.nn.GRU), ("rnn", torch.nn.RNN)],
+)
+def test_pytorch_s_layers_with_the_same_weights_give_the_same(name, layer_type, layers):
+    model = build(name, {"layers": layers})
+    oracle = layer_type(F, H, layers).double()  # reads (T, B, F)
+    oracle.load_state_dict(getattr(model, name).state_dict())
+    x, _ = sequence(4, 7)
+    earlier, _ = sequence(4, 2, seed=1)
+    _, theirs = oracle(earlier.transpose(0, 1))
+    _, ours = model(earlier)
+    for state, their_state in [(None, None), (ours, theirs)]:
+        output, last, recorded = model(x, state, record=("state",))
+        expected, expected_last = oracle(x.transpose(0, 1), their_state)
+        torch.testing.assert_close(recorded["state"], expected.transpose(0, 1))
+        torch.testing.assert_close(output, model.readout(expected.transpose(0, 1)))
+        torch.testing.assert_close(last, expected_last)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru", "rnn"])
+def test_pytorch_s_layers_start_from_pytorch_s_distribution(name):
+    bound = H**-0.5
+    largest = max(p.abs().max().item() for p in getattr(make(name, F, H), name).parameters())
+    assert 0.8 * bound < largest <= bound
+
+
+def test_the_gru_is_the_documented_one():
+    model = build("gru", {}, None)
+    x, _ = sequence(4, 1)
+    h = torch.linspace(-1, 1, 4 * H, dtype=torch.float64).reshape(4, H)
+    layer = model.gru
+    from_x = (x[:, 0] @ layer.weight_ih_l0.T + layer.bias_ih_l0).chunk(3, dim=-1)
+    from_h = (h @ layer.weight_hh_l0.T + layer.bias_hh_l0).chunk(3, dim=-1)
+    r, z = (torch.sigmoid(a + b) for a, b in zip(from_x[:2], from_h[:2], strict=True))
+    n = torch.tanh(from_x[2] + r * from_h[2])
+    torch.testing.assert_close(model(x, h[None])[0][:, 0], (1 - z) * n + z * h)
+
+
+def test_the_rnn_is_the_documented_one():
+    model = build("rnn", {}, None)
+    x, _ = sequence(4, 1)
+    h = torch.linspace(-1, 1, 4 * H, dtype=torch.float64).reshape(4, H)
+    layer = model.rnn
+    from_x = x[:, 0] @ layer.weight_ih_l0.T + layer.bias_ih_l0
+    expected = torch.tanh(from_x + h @ layer.weight_hh_l0.T + layer.bias_hh_l0)
+    torch.testing.assert_close(model(x, h[None])[0][:, 0], expected)
+
+
+def test_the_forget_bias_is_added_once():
     plain, biased = make("lstm", F, H, seed=3), make("lstm", F, H, seed=3, forget_bias=1.5)
     forget = slice(H, 2 * H)
     difference = biased.lstm.bias_ih_l0 - plain.lstm.bias_ih_l0
     assert torch.allclose(difference[forget], torch.tensor(1.5)) and difference.sum() == 1.5 * H
     assert torch.equal(biased.lstm.bias_hh_l0, plain.lstm.bias_hh_l0)
-    bound = H**-0.5
-    largest = max(p.abs().max().item() for p in plain.lstm.parameters())
-    assert 0.8 * bound < largest <= bound
 
 
 def test_the_linear_filter_sees_zeros_before_the_start():

@@ -1,15 +1,19 @@
 """The sequence models: one convention, one file a model, one table."""
 
 from liquidlib.models.cfc import CfC
+from liquidlib.models.gru import GRU
 from liquidlib.models.initial import Constant, Normal, Uniform, initialise
 from liquidlib.models.linear import Linear
 from liquidlib.models.lstm import LSTM
 from liquidlib.models.ncps_weights import from_ncps
 from liquidlib.models.registry import ModelInfo, count_parameters, make, models
+from liquidlib.models.rnn import RNN
 from liquidlib.models.sequence import SequenceModel
 
 __all__ = [
+    "GRU",
     "LSTM",
+    "RNN",
     "CfC",
     "Constant",
     "Linear",

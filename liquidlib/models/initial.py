@@ -66,17 +66,19 @@ def initialise(model: nn.Module, seed: int, rule: Rule | None = None) -> nn.Modu
     Returns
     -------
     nn.Module
-        The same model.
+        The same model. Its attribute ``drawn`` holds the seed and each parameter's distribution.
     """
     if rule is None:
         if not hasattr(model, "initial"):
             raise TypeError(f"rule must be given for a {type(model).__name__}, which has none")
         model.reset_parameters(seed)
         return model
+    rules = {name: rule(name, parameter) for name, parameter in model.named_parameters()}
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            numbers = rule(name, parameter).draw(parameter.numel(), seed, name)
+            numbers = rules[name].draw(parameter.numel(), seed, name)
             parameter.copy_(torch.from_numpy(numbers).reshape(parameter.shape))
+    model.drawn = seed, rules
     return model
 
 

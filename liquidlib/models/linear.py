@@ -39,6 +39,7 @@ class Linear(SequenceModel):
     label = "Linear"
     uses_timespans = False
     uses_mask = False
+    recurrent = False
 
     def __init__(
         self,

@@ -2,14 +2,12 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import skip_init
 
 from liquidlib import checks
-from liquidlib.models.initial import Constant, Normal, Uniform
-from liquidlib.models.sequence import SequenceModel
+from liquidlib.models.torch_layers import TorchLayers
 
 
-class LSTM(SequenceModel):
+class LSTM(TorchLayers):
     """Long short-term memory: ``torch.nn.LSTM`` under the book's calling convention.
 
     It cannot use ``timespans`` and ignores them: every step counts the same, however long it
@@ -37,8 +35,7 @@ class LSTM(SequenceModel):
 
     name = "lstm"
     label = "LSTM"
-    uses_timespans = False
-    uses_mask = False
+    layer_type = nn.LSTM
 
     def __init__(
         self,
@@ -50,20 +47,8 @@ class LSTM(SequenceModel):
         forget_bias: float = 0.0,
         seed: int = 0,
     ) -> None:
-        super().__init__(input_size, hidden_size, output_size)
-        self.layers = checks.integer("layers", layers, at_least=1)
-        self.forget_bias = checks.number("forget_bias", forget_bias)
-        empty = nn.LSTM(input_size, hidden_size, layers, batch_first=True, device="meta")
-        self.lstm = empty.to_empty(device=torch.get_default_device())
-        if output_size is not None:
-            self.readout = skip_init(nn.Linear, hidden_size, output_size)
-        self.reset_parameters(seed)
-
-    def initial(self, name: str, parameter: Tensor) -> Uniform | Normal | Constant:
-        """Return PyTorch's default: uniform within ``1 / sqrt(H)`` in the LSTM."""
-        if name.startswith("lstm."):
-            return Uniform(1 / self.hidden_size**0.5)
-        return super().initial(name, parameter)
+        self.forget_bias = checks.number("forget_bias", forget_bias)  # drawing the weights adds it
+        super().__init__(input_size, hidden_size, output_size, layers=layers, seed=seed)
 
     def reset_parameters(self, seed: int) -> None:
         """Draw all parameters anew, then add the forget bias."""
@@ -75,15 +60,9 @@ class LSTM(SequenceModel):
 
     def initial_state(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return zeros, two (layers, B, H)."""
-        zeros = x.new_zeros(self.layers, x.shape[0], self.hidden_size)
+        zeros = super().initial_state(x)
         return zeros, zeros
 
     def state_shapes(self, batch: int) -> tuple[tuple[int, ...], ...]:
         """Return the shape of each tensor of the state."""
-        return ((self.layers, batch, self.hidden_size),) * 2
-
-    def _run(
-        self, x: Tensor, state: tuple[Tensor, Tensor], timespans: Tensor, mask: Tensor
-    ) -> tuple[Tensor, tuple[Tensor, Tensor], dict[str, Tensor]]:
-        hidden, state = self.lstm(x, state)
-        return hidden, state, {"state": hidden}
+        return super().state_shapes(batch) * 2

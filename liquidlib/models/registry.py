@@ -6,11 +6,13 @@ from torch import nn
 
 from liquidlib import checks
 from liquidlib.models.cfc import CfC
+from liquidlib.models.gru import GRU
 from liquidlib.models.linear import Linear
 from liquidlib.models.lstm import LSTM
+from liquidlib.models.rnn import RNN
 from liquidlib.models.sequence import SequenceModel
 
-MODELS: dict[str, type[SequenceModel]] = {cls.name: cls for cls in (CfC, LSTM, Linear)}
+MODELS: dict[str, type[SequenceModel]] = {cls.name: cls for cls in (CfC, LSTM, GRU, RNN, Linear)}
 
 
 @dataclass(frozen=True)

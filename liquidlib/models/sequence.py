@@ -35,6 +35,8 @@ class SequenceModel(nn.Module):
         Whether elapsed times change what the model computes.
     uses_mask : bool
         Whether the model can be told which inputs were seen.
+    recurrent : bool
+        Whether the model is one time step repeated; if not, it reads its window at once.
     records : tuple of str
         What ``record`` can ask for.
     """
@@ -43,6 +45,7 @@ class SequenceModel(nn.Module):
     label: str
     uses_timespans: ClassVar[bool]
     uses_mask: ClassVar[bool]
+    recurrent: ClassVar[bool] = True
     records: tuple[str, ...] = ("state",)
 
     def __init__(self, input_size: int, hidden_size: int, output_size: int | None = None) -> None:
