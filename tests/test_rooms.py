@@ -9,7 +9,7 @@ import pytest
 import liquidlib
 
 ROOT = Path(liquidlib.__file__).parent
-ROOMS = ["signals", "models", "training", "metrics", "sweeps", "plots", "widgets"]
+ROOMS = ["signals", "models", "engine", "training", "metrics", "sweeps", "plots", "widgets"]
 
 
 def imported(path):

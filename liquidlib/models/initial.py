@@ -16,13 +16,14 @@ from liquidlib import philox
 
 @dataclass(frozen=True)
 class Uniform:
-    """Uniform on ``[-bound, bound)``."""
+    """Uniform on ``[centre - bound, centre + bound)``."""
 
     bound: float
+    centre: float = 0.0
 
     def draw(self, n: int, seed: int, stream: str) -> np.ndarray:
         """Return ``n`` numbers, shape (n,), float32."""
-        return np.float32(self.bound) * philox.uniform(n, seed, stream)
+        return np.float32(self.bound) * philox.uniform(n, seed, stream) + np.float32(self.centre)
 
 
 @dataclass(frozen=True)
