@@ -56,10 +56,11 @@ class StoredRuns(list[StoredRun]):
 
 
 def run_setting(setting: Setting, steps: int | None = None) -> np.ndarray:
-    """Return the predictions of one run, shape (steps,), float32, on the CPU."""
+    """Return the predictions of one run, shape (steps,), float32, by PyTorch on the CPU."""
     model, curve = published(setting.name, setting.seed, setting.initial, noise=setting.noise)
     steps = setting.steps if steps is None else steps
-    return track(model, curve, steps, setting.lr, device="cpu", seed=setting.seed).predictions
+    run = track(model, curve, steps, setting.lr, device="cpu", engine="torch", seed=setting.seed)
+    return run.predictions
 
 
 def store(experiment: str, path: str | Path | None = None) -> Path:

@@ -2,6 +2,7 @@
 
 from liquidlib.training.published import PRESETS, published
 from liquidlib.training.run import Run
-from liquidlib.training.track import track, training_step
+from liquidlib.training.step import training_step
+from liquidlib.training.track import track
 
 __all__ = ["PRESETS", "Run", "published", "track", "training_step"]

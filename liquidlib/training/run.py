@@ -26,12 +26,16 @@ class Run:
         The curve's settings that are not at their defaults.
     device : str
         Where it ran.
+    engine : str
+        What computed it: ``"torch"``, ``"torch, CUDA graph"``, ``"tape, native"`` or
+        ``"tape, wasm"``.
     predictions, targets, clean : array, float32
         The model's answers, what training saw, and that without observation noise.
     losses : array, float32
         Squared error before each update.
     step_times : array, float64
-        Seconds that each step took.
+        Seconds that each step took: on a CUDA device without a callback, where steps queue up,
+        from mark to mark on the device; else until its numbers were here.
     gpu_peak_bytes : int or None
         Peak of PyTorch's memory on a CUDA device; None elsewhere.
     versions : dict
@@ -48,6 +52,7 @@ class Run:
     seed: int
     curve: dict
     device: str
+    engine: str
     predictions: np.ndarray = field(repr=False)
     targets: np.ndarray = field(repr=False)
     clean: np.ndarray = field(repr=False)
@@ -88,6 +93,7 @@ class Run:
             If the file holds no run.
         """
         meta, arrays = files.load_arrays(path)
+        meta = {"engine": "torch"} | meta  # files from before there was another
         wanted = {f.name for f in fields(cls)}
         if meta.keys() | arrays.keys() != wanted:
             raise ValueError(f"path must be a saved run, got {str(path)!r}")

@@ -1,7 +1,8 @@
 """Online training: look at a window, answer, be told, learn, move on by one sample."""
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
@@ -14,32 +15,14 @@ from tqdm import tqdm
 
 from liquidlib import checks
 from liquidlib.models import count_parameters
-from liquidlib.signals import Curve, Window
+from liquidlib.signals import Curve
 from liquidlib.training.run import Run
+from liquidlib.training.tape_engine import TapeEngine
+from liquidlib.training.torch_engine import TorchEngine
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
+ENGINES = ("auto", "torch", "tape")
 Callback = Callable[[int, float, float, float], bool | None]
-
-
-def training_step(
-    model: nn.Module, optimiser: torch.optim.Optimizer, window: Window
-) -> tuple[Tensor, Tensor]:
-    """Answer one window, then learn from it.
-
-    Returns
-    -------
-    prediction : Tensor (1, 1)
-        The last output, from before the update.
-    loss : Tensor ()
-        Mean squared error of it.
-    """
-    output, _ = model(window.x, timespans=window.timespans, mask=window.mask)  # (1, T, 1)
-    prediction = checks.one_output(output)[:, -1]
-    loss = ((prediction - window.target) ** 2).mean()
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
-    return prediction.detach(), loss.detach()
 
 
 def track(
@@ -51,6 +34,7 @@ def track(
     eps: float = 1e-8,
     weight_decay: float = 0.01,
     device: str = "auto",
+    engine: str = "auto",
     seed: int = 0,
     progress: bool = False,
     callback: Callback | None = None,
@@ -73,7 +57,12 @@ def track(
         AdamW's settings (Loshchilov and Hutter 2019). The defaults are the published test's;
         ``**PRESETS["tutorial"]`` gives those of the published tutorial.
     device : {"auto", "cuda", "mps", "cpu"}
-        ``"auto"`` takes the first of the others that is there.
+        ``"auto"`` takes the first of the others that is there, and the CPU for the tape.
+    engine : {"auto", "torch", "tape"}
+        What computes the steps. ``"torch"`` is PyTorch, on a CUDA device with the step captured
+        as a CUDA graph. ``"tape"`` is liquidlib's own engine: the step compiled to a small
+        program, on the CPU only. ``"auto"`` takes the tape on the CPU for the models that it can
+        run, else PyTorch. Their results differ by rounding.
     seed : int
         Of PyTorch's generator during the run, for modules that draw numbers, such as dropout.
         The generator is put back afterwards.
@@ -86,6 +75,11 @@ def track(
     Returns
     -------
     Run
+
+    Raises
+    ------
+    NotImplementedError
+        If ``engine="tape"`` cannot run the model.
     """
     if not isinstance(curve, Curve):
         raise TypeError(f"curve must be a liquidlib.Curve, got {type(curve).__name__}")
@@ -97,47 +91,53 @@ def track(
     checks.number("weight_decay", weight_decay, 0)
     checks.integer("seed", seed, at_least=0)
     on = pick_device(device)
+    if checks.choice("engine", engine, ENGINES) == "tape":
+        if device not in ("auto", "cpu"):
+            raise ValueError(f"engine='tape' runs only with device='cpu', got device={device!r}")
+        on = torch.device("cpu")
+    settings = {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}
 
     model.to(on)
-    optimiser = torch.optim.AdamW(
-        model.parameters(), lr=lr, betas=betas, eps=eps, weight_decay=weight_decay
-    )
     if on.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
+    queued = on.type == "cuda" and callback is None  # nobody needs a step's numbers at once
     rows = []
     was_training = model.training
     model.train()
-    with torch.random.fork_rng(), tqdm(total=steps, disable=not progress, unit="step") as bar:
+    with (
+        torch.random.fork_rng(),
+        closing(_start(engine, model, curve, on, settings)) as runner,
+        tqdm(total=steps, disable=not progress, unit="step") as bar,
+    ):
         torch.manual_seed(seed)
         for step, window in enumerate(curve.windows(steps)):
-            begin = perf_counter()
-            prediction, loss = training_step(model, optimiser, _to(window, on))
-            prediction, loss = prediction.item(), loss.item()
-            seconds = perf_counter() - begin
+            begin = _now(queued)
+            prediction, loss = runner.step(window)
+            if not queued:
+                prediction, loss = float(prediction), float(loss)
+            end = _now(queued)
             target, clean = window.target.item(), window.clean.item()
-            rows.append((prediction, target, clean, loss, seconds))
+            rows.append((prediction, target, clean, loss, begin, end))
             bar.update()
             if callback is not None and callback(step, prediction, target, clean) is False:
                 break
     model.train(was_training)
 
-    predictions, targets, cleans, losses, times = np.array(rows).T
+    predictions, targets, cleans, losses, begins, ends = zip(*rows, strict=True)
     return Run(
         name=getattr(model, "name", type(model).__name__.lower()),
         label=getattr(model, "label", type(model).__name__),
         parameters=count_parameters(model),
-        lr=lr,
-        betas=tuple(betas),
-        eps=eps,
-        weight_decay=weight_decay,
+        **settings,
         seed=seed,
         curve=_settings(curve),
         device=str(on),
-        predictions=predictions.astype(np.float32),
-        targets=targets.astype(np.float32),
-        clean=cleans.astype(np.float32),
-        losses=losses.astype(np.float32),
-        step_times=times,
+        engine=runner.name,
+        predictions=_numbers(predictions),
+        targets=_numbers(targets),
+        clean=_numbers(cleans),
+        losses=_numbers(losses),
+        step_times=np.array([_seconds(*pair) for pair in zip(begins, ends, strict=True)]),
         gpu_peak_bytes=torch.cuda.max_memory_allocated() if on.type == "cuda" else None,
         versions=versions(),
     )
@@ -168,8 +168,37 @@ def pick_device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def _to(window: Window, device: torch.device) -> Window:
-    return Window(*(getattr(window, f.name).to(device) for f in fields(Window)))
+def _start(
+    engine: str, model: nn.Module, curve: Curve, device: torch.device, settings: dict
+) -> TorchEngine | TapeEngine:
+    """Return an engine for the model; ``"auto"`` gives the tape where it can, else PyTorch."""
+    if engine == "tape" or (engine == "auto" and device.type == "cpu" and TapeEngine.fits(model)):
+        try:
+            return TapeEngine(model, next(curve.windows(1)), **settings)
+        except NotImplementedError:  # liquidlib.engine.Unsupported is one
+            if engine == "tape":
+                raise
+    return TorchEngine(model, device, **settings)
+
+
+def _now(queued: bool) -> float | torch.cuda.Event:
+    """Return the time here or, where steps are only queued, a mark that the device will reach."""
+    if not queued:
+        return perf_counter()
+    mark = torch.cuda.Event(enable_timing=True)
+    mark.record()
+    return mark
+
+
+def _seconds(begin: float | torch.cuda.Event, end: float | torch.cuda.Event) -> float:
+    return end - begin if isinstance(begin, float) else begin.elapsed_time(end) / 1000
+
+
+def _numbers(values: Sequence[float] | Sequence[Tensor]) -> np.ndarray:
+    """Return one number a step, (steps,); tensors leave their device together."""
+    if isinstance(values[0], Tensor):
+        values = torch.stack(values).cpu()
+    return np.array(values, dtype=np.float32)
 
 
 def _settings(curve: Curve) -> dict:

@@ -193,7 +193,9 @@ class Tracking(anywidget.AnyWidget):
             row["parameters"] = count_parameters(model)
             self.send({"kind": "start", "row": row, "steps": self._steps})
             stream = _Stream(self, halt)
-            self.run = track(model, curve, self._steps, lr=lr, callback=stream)
+            self.run = track(
+                model, curve, self._steps, lr=lr, engine="torch", callback=stream
+            )  # slow enough to be watched, and the stored runs again
             stream.flush()
             self.send({"kind": "end"})
         except Exception as error:  # shown to the reader: nobody sees a thread's own traceback
