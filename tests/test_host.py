@@ -5,9 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import struct
+import sys
 
 import pytest
 from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+from liquidbook import shared
 
 pytestmark = pytest.mark.browser
 
@@ -52,7 +56,7 @@ def page(browser, tmp_path):
     }
     views = ["a", "a", "b", "broken", "function", "slider", "unknown"]
     kind = "application/vnd.jupyter.widget"
-    state = json.dumps({"version_major": 2, "state": models})
+    state = shared(json.dumps({"version_major": 2, "state": models}))
     host = (ROOT / "book" / "_static" / "host.js").read_text(encoding="utf-8")
     (tmp_path / "page.html").write_text(
         f'<!doctype html><script type="{kind}-state+json">{state}</script>'
@@ -68,6 +72,14 @@ def page(browser, tmp_path):
     page.wait_for_function("document.querySelectorAll('.liquid-widget[data-state]').length === 7")
     yield page
     page.close()
+
+
+def test_what_widgets_share_stands_in_the_page_once():
+    long, short = "x" * 1000, "y" * 10
+    models = {n: entry(long, short=short) for n in "abc"}
+    text = shared(json.dumps({"state": models}))
+    assert text.count(long) == 1 and text.count(short) == 3
+    assert "</" not in shared(json.dumps({"state": {"a": entry("</script>" * 100)}}))
 
 
 def texts(page) -> list[str]:

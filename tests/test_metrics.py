@@ -126,3 +126,8 @@ def test_freeze_test_names_bad_settings():
         freeze_test(two_taps(1), Curve(window=2), start=-1)
     with pytest.raises(ValueError, match="start must be at least 1"):
         freeze_test(two_taps(1), Curve(inputs="position", window=1), steps=2)
+
+
+def test_one_large_error_does_not_hide_the_jitter_after_it():
+    errors = np.concatenate([[1e8], np.tile([1e-3, -1e-3], 100)])
+    assert jitter(errors, 20)[-1] == pytest.approx(2e-3)

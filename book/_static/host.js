@@ -1,7 +1,8 @@
 /* Shows the book's anywidget widgets in a page that has no kernel.
 
    Jupyter Book embeds the state of all widget models of a page in one script element, and leaves
-   another where each widget's view belongs. This host reads both, imports the widget's own module
+   another where each widget's view belongs (what several widgets share is written once, in the list
+   "shared": see book/_ext/liquidbook.py). This host reads both, imports the widget's own module
    (`_esm`) and lets it draw into a <div class="liquid-widget"> at that place. The model it hands
    over has get, set, save_changes, on, off and send as in JupyterLab; `model.isStatic` is true, so
    a widget knows that nobody answers. The div's data-state says "ready", "failed" or "no-kernel",
@@ -23,13 +24,14 @@
     #listeners = new Map(); // event -> set of callbacks
     #widget; // promise of the module's widget, initialised for this model
 
-    constructor({ model_module, state, buffers = [] }) {
+    constructor({ model_module, state, buffers = [] }, shared = []) {
+      const whole = (value) => (value && "shared" in Object(value) ? shared[value.shared] : value);
       this.kind = model_module;
-      this.state = { ...state };
+      this.state = Object.fromEntries(Object.entries(state).map(([k, v]) => [k, whole(v)]));
       for (const { path, data } of buffers) {
         const last = path.at(-1);
         const owner = path.slice(0, -1).reduce((value, key) => value[key], this.state);
-        owner[last] = decode(data);
+        owner[last] = decode(whole(data));
       }
     }
 
@@ -119,8 +121,8 @@
   }
 
   const embedded = document.querySelector(STATE);
-  const states = embedded ? JSON.parse(embedded.textContent).state : {};
-  const models = new Map(Object.entries(states).map(([id, entry]) => [id, new Model(entry)]));
+  const { state: states, shared } = embedded ? JSON.parse(embedded.textContent) : { state: {} };
+  const models = new Map(Object.entries(states).map(([id, entry]) => [id, new Model(entry, shared)]));
   for (const view of document.querySelectorAll(VIEW)) {
     const element = document.createElement("div");
     element.className = "liquid-widget";

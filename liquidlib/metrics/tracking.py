@@ -81,7 +81,10 @@ def jitter(errors: object, window: int = 50) -> np.ndarray:
     """
     errors = checks.array("errors", errors)
     checks.integer("window", window, at_least=1)
-    squares = np.concatenate([[0.0], np.cumsum(np.diff(errors) ** 2)])
-    end = np.arange(1, len(errors))
-    begin = np.maximum(end - window, 0)
-    return np.concatenate([[np.nan], np.sqrt((squares[end] - squares[begin]) / (end - begin))])
+    # Each window is summed afresh: a difference of running sums would lose all that comes after one
+    # large error. NaN stands where there is no difference yet.
+    squares = np.concatenate([np.full(window, np.nan), np.diff(errors) ** 2])
+    windows = np.lib.stride_tricks.sliding_window_view(squares, window)  # (N, window)
+    count = np.minimum(np.arange(len(errors)), window)
+    total = np.nansum(windows, axis=1)
+    return np.sqrt(np.divide(total, count, out=np.full(len(errors), np.nan), where=count > 0))

@@ -135,7 +135,7 @@ class Curve:
         checks.number("step", self.step, 0, above=True)
         checks.number("noise", self.noise, 0)
         checks.number("jitter", self.jitter, 0, 1)
-        if checks.number("drop", self.drop, 0, 1) == 1:
+        if np.float32(checks.number("drop", self.drop, 0, 1)) == 1:  # as it is compared
             raise ValueError("drop must be below 1, got 1: no sample would ever arrive")
         checks.integer("seed", self.seed, at_least=0)
         if self.jitter and self.kind not in ("sine", "cosine"):
