@@ -76,7 +76,7 @@ def lower(
     except Unsupported as error:
         if error.op is None:
             raise
-        line = called_from(lambda: _run(model, 1 if loops(model) else window, input_size), error.op)
+        line = called_from(lambda: _run(model, window, input_size), error.op)
         raise Unsupported(f"{error}{line}", error.op) from None
     step.update()
     return _finished(step, window)
@@ -89,7 +89,6 @@ def loops(model: nn.Module) -> bool:
 
 def _trained(model: nn.Module, window: int, input_size: int) -> dict[str, Tensor]:
     """Return the parameters that training changes: those that the output depends on."""
-    window = 1 if loops(model) else window
     given = _run(model, window, input_size)
     if given.dim() != 3 or given.shape[:2] != (1, window):
         raise ValueError(

@@ -148,6 +148,7 @@ def _collect(step: Step, gradients: dict[str, View], told: set[str]) -> None:
     late: list[Instruction] = []
     rest: dict[str, View] = {}
     framed: set[Buffer] = set()
+    grouped: list[Instruction] = []
     for name, gradient in gradients.items():
         if _is_zero(step, gradient):
             continue
@@ -155,7 +156,7 @@ def _collect(step: Step, gradients: dict[str, View], told: set[str]) -> None:
         if product is None or not all(_varies(o.buffer, low.instructions) for o in product.reads):
             rest[name] = gradient
             continue
-        low.instructions.remove(product)
+        grouped.append(product)
         m, _, n, _ = product.sizes
         left, right = product.operands[1:]
         result = step.parameter(name, "gradients")
@@ -178,6 +179,10 @@ def _collect(step: Step, gradients: dict[str, View], told: set[str]) -> None:
             )
         )
         framed |= {left.buffer.root()[0], right.buffer.root()[0]}
+    # a product may be the gradient of two weights, of which one sees it in another shape
+    needed = {gradient.buffer for gradient in rest.values()}
+    gone = [p for p in grouped if p.result.buffer not in needed]
+    low.instructions[:] = [i for i in low.instructions if not any(i is p for p in gone)]
     for name, gradient in rest.items():
         result = step.parameter(name, "gradients")
         if gradient.buffer.root()[0] in framed and _in_order(gradient):

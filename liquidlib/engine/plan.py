@@ -37,8 +37,6 @@ def fuse_accumulation(program: list[Instruction], kept: set[Buffer]) -> list[Ins
         for a, b in (terms, terms[::-1]):
             if uses[b.buffer] != [k] or uses[a.buffer] != [k] or len(defs[b.buffer]) != 1:
                 continue
-            if out.buffer is a.buffer:  # an addition in place
-                continue
             product = program[defs[b.buffer][0]]
             if product.op != "matmul" or product.sizes[3] or not defs[a.buffer]:
                 continue

@@ -116,7 +116,8 @@ class Step:
                 env[node] = self.parameter(name)
             elif key != name and node.users:
                 if name not in self.fixed:
-                    tensor = self.values()[key].detach().contiguous()
+                    tensor = self.values()[key].detach()
+                    tensor = tensor.clone(memory_format=torch.contiguous_format)
                     if tensor.dtype != torch.float32:
                         raise Unsupported(
                             f"model must hold torch.float32, got {tensor.dtype} in {name}"
