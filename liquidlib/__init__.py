@@ -1,12 +1,15 @@
 """liquidlib: the helper package of a book on liquid neural networks.
 
 What a chapter uses is here. Inside, data flow one way, and a part imports only from parts before
-it: signals, models, training, metrics, sweeps, plots, widgets.
+it: signals, models, engine, training, metrics, sweeps, plots, widgets.
 """
 
+from liquidlib.engine import Machine, NoCompiler, Tape, Unsupported, lower
 from liquidlib.metrics import FreezeTest, freeze_test, jitter, lock_on, rolling_accuracy
 from liquidlib.models import (
+    GRU,
     LSTM,
+    RNN,
     CfC,
     Constant,
     Linear,
@@ -24,24 +27,32 @@ from liquidlib.plots import COLOURS, label_ends, plot_run, plot_runs, use_style
 from liquidlib.signals import Curve, Window
 from liquidlib.sweeps import load_stored
 from liquidlib.training import PRESETS, Run, published, track, training_step
-from liquidlib.widgets import Gate, Tracking
+from liquidlib.widgets import Gate, Playground, TapeStepper, Tracking
 
 __all__ = [
     "COLOURS",
+    "GRU",
     "LSTM",
     "PRESETS",
+    "RNN",
     "CfC",
     "Constant",
     "Curve",
     "FreezeTest",
     "Gate",
     "Linear",
+    "Machine",
     "ModelInfo",
+    "NoCompiler",
     "Normal",
+    "Playground",
     "Run",
     "SequenceModel",
+    "Tape",
+    "TapeStepper",
     "Tracking",
     "Uniform",
+    "Unsupported",
     "Window",
     "count_parameters",
     "freeze_test",
@@ -51,6 +62,7 @@ __all__ = [
     "label_ends",
     "load_stored",
     "lock_on",
+    "lower",
     "make",
     "models",
     "plot_run",

@@ -1,13 +1,14 @@
 """How the widgets look and fit: themes, widths, labels, focus."""
 
 import pytest
-from widget_page import GATE, LANDING, SINE
+from widget_page import ENGINE, GATE, LANDING, SINE
 
 pytestmark = [pytest.mark.browser, pytest.mark.site]
 
 
 @pytest.mark.parametrize(
-    ("path", "having", "ink"), [(SINE, "play", "signal"), (GATE, "gate", "state")]
+    ("path", "having", "ink"),
+    [(SINE, "play", "signal"), (GATE, "gate", "state"), (ENGINE, "one", "loss")],
 )
 @pytest.mark.parametrize(
     ("dark", "colour"), [(False, "rgb(0, 0, 0)"), (True, "rgb(255, 255, 255)")]
@@ -21,7 +22,9 @@ def test_ink_follows_the_theme(open_widget, path, having, ink, dark, colour):
     assert widget.part(ink).evaluate(stroke) != colour
 
 
-@pytest.mark.parametrize(("path", "having"), [(SINE, "play"), (GATE, "gate"), (LANDING, "play")])
+@pytest.mark.parametrize(
+    ("path", "having"), [(SINE, "play"), (GATE, "gate"), (LANDING, "play"), (ENGINE, "one")]
+)
 @pytest.mark.parametrize("width", [360, 800])
 def test_widget_fits_its_column(open_widget, path, having, width):
     widget = open_widget(path, having, width=width)
@@ -59,7 +62,7 @@ def test_labels_do_not_overlap(open_widget, width):
         assert min(gaps) >= 15
 
 
-@pytest.mark.parametrize(("path", "having"), [(SINE, "play"), (GATE, "gate")])
+@pytest.mark.parametrize(("path", "having"), [(SINE, "play"), (GATE, "gate"), (ENGINE, "one")])
 def test_every_control_has_a_name_and_shows_focus(open_widget, path, having):
     widget = open_widget(path, having)
     nameless = widget.box.evaluate(

@@ -8,7 +8,7 @@ import pytest
 from traitlets import TraitError
 
 from liquidlib import load_stored, lock_on, published, track
-from liquidlib.widgets import Gate, Tracking
+from liquidlib.widgets import Gate, TapeStepper, Tracking
 
 SECONDS = 60  # the longest a test waits for the training thread
 
@@ -265,7 +265,9 @@ def test_closing_ends_the_live_run(page):
 # What the page gets
 
 
-@pytest.mark.parametrize(("widget", "bytes_allowed"), [(Gate, 12_000), (Tracking, 21_000)])
+@pytest.mark.parametrize(
+    ("widget", "bytes_allowed"), [(Gate, 12_000), (Tracking, 21_000), (TapeStepper, 27_000)]
+)
 def test_script_is_small_and_keeps_to_itself(widget, bytes_allowed):
     script = str(widget._esm)
     assert len(script.encode()) < bytes_allowed
@@ -275,7 +277,7 @@ def test_script_is_small_and_keeps_to_itself(widget, bytes_allowed):
     assert not re.search(r"https?:|@import|url\(", str(widget._css))
 
 
-@pytest.mark.parametrize("widget", [Gate, Tracking])
+@pytest.mark.parametrize("widget", [Gate, Tracking, TapeStepper])
 def test_style_is_scoped_and_holds_both_themes(widget):
     css = re.sub(r"/\*.*?\*/", "", str(widget._css), flags=re.S)
     rules = re.sub(r"@(media|container)[^{]*\{", "", css)

@@ -5,6 +5,7 @@ import re
 GATE = "book/chapters/02_gate.html"
 SINE = "book/chapters/04_sine.html"
 LANDING = "book/index.html"
+ENGINE = "book/chapters/05_engine.html"
 
 
 # Draws the widget once more, as #copy, with the model that the given function makes.

@@ -1,9 +1,11 @@
-"""The book's Sphinx extension: cache folder, addresses, MathJax from disk, front door."""
+"""The book's Sphinx extension: cache folder, addresses, MathJax, widgets' parts, front door."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+import re
 import runpy
 from pathlib import Path
 
@@ -12,6 +14,9 @@ from sphinx.config import Config
 from sphinx.util.fileutil import copy_asset
 
 ROOT = Path(__file__).resolve().parents[2]
+WIDGET_STATE = re.compile(
+    r'(<script type="application/vnd\.jupyter\.widget-state\+json">)(.*?)(</script>)', re.DOTALL
+)
 
 
 def configure(app: Sphinx, config: Config) -> None:
@@ -46,6 +51,37 @@ def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
         )
 
 
+def share_widget_parts(
+    app: Sphinx, page: str, template: str, context: dict, doctree: object
+) -> None:
+    """Let a page hold a script, style sheet or tape once, however many widgets use it."""
+    if "body" in context:
+        context["body"] = WIDGET_STATE.sub(
+            lambda match: match[1] + shared(match[2]) + match[3], context["body"]
+        )
+
+
+def shared(text: str) -> str:
+    """Return a page's widget state with what stands in it more than once put aside.
+
+    A long text or buffer becomes ``{"shared": n}``, and is entry n of a list beside the state.
+    ``_static/host.js`` puts it back.
+    """
+    state = json.loads(text)
+    places: dict[str, list[tuple[dict, str]]] = {}
+    for model in state["state"].values():
+        holders = [(model["state"], key) for key in model["state"]]
+        holders += [(buffer, "data") for buffer in model.get("buffers", [])]
+        for holder, key in holders:
+            if isinstance(holder[key], str) and len(holder[key]) > 200:
+                places.setdefault(holder[key], []).append((holder, key))
+    state["shared"] = [value for value, where in places.items() if len(where) > 1]
+    for number, value in enumerate(state["shared"]):
+        for holder, key in places[value]:
+            holder[key] = {"shared": number}
+    return json.dumps(state).replace("</", "<\\/")
+
+
 def write_front_door(app: Sphinx, exception: Exception | None) -> None:
     """Send whoever opens the site's root to the landing page, under the book's name."""
     if exception is None and app.builder.format == "html":
@@ -66,7 +102,9 @@ def write_front_door(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, object]:
     """Connect the steps to Sphinx."""
+    app.setup_extension("engine_table")
     app.connect("config-inited", configure)
+    app.connect("html-page-context", share_widget_parts)
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", write_front_door)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

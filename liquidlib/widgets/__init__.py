@@ -1,9 +1,11 @@
-"""Widgets: the gate of one neuron, and runs that follow a signal online.
+"""Widgets: a playground, the gate of one neuron, runs that follow a signal, a tape to step.
 
-Both live in two places: in a notebook with a kernel, and in the built page without one.
+All live in two places: in a notebook with a kernel, and in the built page without one.
 """
 
 from liquidlib.widgets.gate import Gate
+from liquidlib.widgets.playground import Playground
+from liquidlib.widgets.tape import TapeStepper
 from liquidlib.widgets.tracking import Tracking
 
-__all__ = ["Gate", "Tracking"]
+__all__ = ["Gate", "Playground", "TapeStepper", "Tracking"]

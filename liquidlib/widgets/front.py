@@ -1,15 +1,38 @@
 """What the browser gets: a widget's script, and the style sheet in the book's colours."""
 
 import json
+import re
 from functools import cache
 from importlib.resources import files
 
 _HERE = files("liquidlib.widgets")
+_ELSEWHERE = {
+    "engine": files("liquidlib.engine") / "engine.js",
+    "curve": files("liquidlib.signals") / "curve.js",
+    "measures": files("liquidlib.metrics") / "tracking.js",
+}
 
 
 def script(*names: str) -> str:
-    """Return the module of one widget: the shared parts, then ``<name>.js`` for each name."""
-    parts = [_HERE.joinpath(f"{name}.js") for name in ("parts", *names)]
+    """Return the module of one widget: the shared parts, then ``<name>.js`` for each name.
+
+    ``"engine"`` is the engine's own script, with the page's Machine.
+    """
+    return _joined("parts", *names)
+
+
+def worker() -> str:
+    """Return the line that gives a page the source of the playground's worker, ``WORKER``.
+
+    A plain script, since a page that was opened as a file may not start a module as a worker.
+    """
+    source = _joined("engine", "curve", "measures", "trainer")
+    plain = '"use strict";\n' + re.sub(r"^export ", "", source, flags=re.MULTILINE)
+    return f"const WORKER = {json.dumps(plain, ensure_ascii=False)};\n"
+
+
+def _joined(*names: str) -> str:
+    parts = [_ELSEWHERE.get(name, _HERE / f"{name}.js") for name in names]
     return "\n".join(part.read_text(encoding="utf-8") for part in parts)
 
 
