@@ -3,18 +3,13 @@
 import json
 
 import pytest
-from widget_page import LANDING, SECOND_VIEW, SINE, Widget, changed, points
+from widget_page import SECOND_VIEW, SINE, Widget, changed, points
 
 pytestmark = [pytest.mark.browser, pytest.mark.site]
 
 
-@pytest.fixture(params=[SINE, LANDING])
-def tracking(request, open_widget):
-    return open_widget(request.param, "play")
-
-
 @pytest.fixture
-def sine(open_widget):
+def tracking(open_widget):
     return open_widget(SINE, "play")
 
 
@@ -98,18 +93,18 @@ def test_tracking_plays_from_the_start_and_pauses(tracking):
     assert tracking.text("step-text").startswith("step 0 of")
 
 
-def test_tracking_stops_at_the_end_and_plays_again(sine):
-    last = int(sine.part("step").get_attribute("max"))
-    sine.slide("step", last - 10)
-    sine.part("play").click()
-    sine.page.wait_for_function(
-        "(button) => button.textContent === 'Play'", arg=sine.part("play").element_handle()
+def test_tracking_stops_at_the_end_and_plays_again(tracking):
+    last = int(tracking.part("step").get_attribute("max"))
+    tracking.slide("step", last - 10)
+    tracking.part("play").click()
+    tracking.page.wait_for_function(
+        "(button) => button.textContent === 'Play'", arg=tracking.part("play").element_handle()
     )
-    assert sine.get("step") == last
-    sine.part("play").click()
-    sine.page.wait_for_timeout(300)
-    sine.part("play").click()
-    assert sine.get("step") < 100
+    assert tracking.get("step") == last
+    tracking.part("play").click()
+    tracking.page.wait_for_timeout(300)
+    tracking.part("play").click()
+    assert tracking.get("step") < 100
 
 
 def test_tracking_is_scrubbed(tracking):
@@ -136,42 +131,42 @@ def test_tracking_is_scrubbed(tracking):
     assert tracking.get("step") > there
 
 
-def test_tracking_marks_a_lock_on_when_it_is_passed(sine):
+def test_tracking_marks_a_lock_on_when_it_is_passed(tracking):
     known = [
         run
-        for run in sine.get("runs")
-        if (run["lr"], run["noise"]) == (sine.get("lr"), sine.get("noise"))
+        for run in tracking.get("runs")
+        if (run["lr"], run["noise"]) == (tracking.get("lr"), tracking.get("noise"))
     ]
     assert any(run["lock_on"] is not None for run in known)
     for run in known:
         name, step = run["model"], run["lock_on"]
         if step is None:
-            sine.slide("step", 719)
-            assert not sine.has(f"mark-{name}")
-            assert sine.text(f"lock-{name}") == "not locked on"
+            tracking.slide("step", 719)
+            assert not tracking.has(f"mark-{name}")
+            assert tracking.text(f"lock-{name}") == "not locked on"
             continue
-        sine.slide("step", step - 1)
-        assert not sine.has(f"mark-{name}")
-        assert sine.text(f"lock-{name}") == "not locked on"
-        sine.slide("step", step)
-        assert sine.has(f"locked-{name}")
-        assert sine.text(f"mark-label-{name}") == f"{run['label']} locked on, step {step}"
-        assert sine.text(f"lock-{name}") == f"locked on, step {step}"
+        tracking.slide("step", step - 1)
+        assert not tracking.has(f"mark-{name}")
+        assert tracking.text(f"lock-{name}") == "not locked on"
+        tracking.slide("step", step)
+        assert tracking.has(f"locked-{name}")
+        assert tracking.text(f"mark-label-{name}") == f"{run['label']} locked on, step {step}"
+        assert tracking.text(f"lock-{name}") == f"locked on, step {step}"
 
 
-def test_tracking_states_the_error_of_the_recorded_run(sine):
-    signal, predictions = sine.floats("signal"), sine.floats("predictions")
-    for i, run in enumerate(sine.get("runs")):
-        if (run["lr"], run["noise"]) == (sine.get("lr"), sine.get("noise")):
-            sine.slide("step", 200)
+def test_tracking_states_the_error_of_the_recorded_run(tracking):
+    signal, predictions = tracking.floats("signal"), tracking.floats("predictions")
+    for i, run in enumerate(tracking.get("runs")):
+        if (run["lr"], run["noise"]) == (tracking.get("lr"), tracking.get("noise")):
+            tracking.slide("step", 200)
             error = abs(predictions[i * len(signal) + 200] - signal[200])
-            shown = float(sine.text(f"now-{run['model']}").removeprefix("error "))
+            shown = float(tracking.text(f"now-{run['model']}").removeprefix("error "))
             assert shown == pytest.approx(error, abs=1e-4, rel=0.06)
 
 
-def test_tracking_says_diverged_and_leaves_a_gap(sine):
-    run = sine.get("runs")[0]
-    sine.box.evaluate(
+def test_tracking_says_diverged_and_leaves_a_gap(tracking):
+    run = tracking.get("runs")[0]
+    tracking.box.evaluate(
         SECOND_VIEW,
         """(box, widget) => {
             const predictions = new DataView(box.model.get("predictions").buffer.slice(0));
@@ -182,7 +177,7 @@ def test_tracking_says_diverged_and_leaves_a_gap(sine):
                 set: (key, value) => { values[key] = value; }, save_changes() {} };
         }""",
     )
-    copy = Widget(sine.page, sine.page.locator("#copy"))
+    copy = Widget(tracking.page, tracking.page.locator("#copy"))
     assert copy.text(f"now-{run['model']}") == "diverged"
     copy.slide("step", 180)
     assert copy.attribute(f"prediction-{run['model']}").count("M") == 2
@@ -191,13 +186,13 @@ def test_tracking_says_diverged_and_leaves_a_gap(sine):
     assert copy.box.inner_html() == ""
 
 
-def test_tracking_redraws_when_python_sets_a_value(sine):
-    before = sine.shot()
-    sine.set("step", 400)
-    assert sine.text("step-text").startswith("step 400 of")
-    sine.set("models", sine.get("models")[:1])
-    assert len([name for name in sine.shot() if name.startswith("prediction-")]) == 1
-    assert changed(before, sine.shot())
+def test_tracking_redraws_when_python_sets_a_value(tracking):
+    before = tracking.shot()
+    tracking.set("step", 400)
+    assert tracking.text("step-text").startswith("step 400 of")
+    tracking.set("models", tracking.get("models")[:1])
+    assert len([name for name in tracking.shot() if name.startswith("prediction-")]) == 1
+    assert changed(before, tracking.shot())
 
 
 def test_tracking_jumps_where_less_motion_is_wanted(open_widget):
@@ -212,16 +207,16 @@ def test_tracking_jumps_where_less_motion_is_wanted(open_widget):
     assert {0, 60} <= steps <= {0, 60, 120, 180}
 
 
-def test_tracking_speaks_when_it_rests(sine):
-    sine.slide("step", 250)
-    for words in (sine.part("plot").get_attribute("aria-label"), sine.text("status")):
+def test_tracking_speaks_when_it_rests(tracking):
+    tracking.slide("step", 250)
+    for words in (tracking.part("plot").get_attribute("aria-label"), tracking.text("status")):
         assert "tep 250" in words
         assert "CfC: error" in words
 
 
-def test_live_row_works_with_a_kernel(sine):
+def test_live_row_works_with_a_kernel(tracking):
     """A stand-in for the kernel: answers as `Tracking` does in Python."""
-    sine.box.evaluate(
+    tracking.box.evaluate(
         SECOND_VIEW,
         """(box, widget) => {
             const heard = new Set(), ready = { kind: "ready", models: ["CfC", "Linear"] };
@@ -239,7 +234,7 @@ def test_live_row_works_with_a_kernel(sine):
             };
         }""",
     )
-    copy = Widget(sine.page, sine.page.locator("#copy"))
+    copy = Widget(tracking.page, tracking.page.locator("#copy"))
 
     def say(content, rows=None):
         copy.box.evaluate(

@@ -23,7 +23,7 @@ def test_ink_follows_the_theme(open_widget, path, having, ink, dark, colour):
 
 
 @pytest.mark.parametrize(
-    ("path", "having"), [(SINE, "play"), (GATE, "gate"), (LANDING, "play"), (ENGINE, "one")]
+    ("path", "having"), [(SINE, "play"), (GATE, "gate"), (LANDING, "freeze"), (ENGINE, "one")]
 )
 @pytest.mark.parametrize("width", [360, 800])
 def test_widget_fits_its_column(open_widget, path, having, width):

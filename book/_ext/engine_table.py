@@ -54,7 +54,7 @@ class EngineTable(SphinxDirective):
         for above, row in reversed(list(pairwise(cells))):
             if row[0] == above[0]:
                 row[0] = ""  # the first column names a group of rows once
-        lines = [f"```{{table}} {self.options['caption']}"]
+        lines = [f"```{{table}} {self.options['caption']}", ":class: compact", ""]
         lines += [f"| {' | '.join(row)} |" for row in cells]
         holder = nodes.Element()
         self.state.nested_parse(StringList([*lines, "```"]), self.content_offset, holder)
