@@ -11,7 +11,7 @@ from torch import nn
 from torch.func import functional_call
 
 from liquidlib import Unsupported, lower
-from liquidlib.engine.lower import _COPIES, _ELEMENTWISE, _FILLS, _HARMLESS, _VIEWS
+from liquidlib.engine.operations import COPIES, ELEMENTWISE, FILLS, HARMLESS, VIEWS
 
 
 def rand(*shape: int) -> torch.Tensor:
@@ -239,17 +239,17 @@ def test_a_sum_of_products_is_added_up_in_place():
 
 def test_each_operation_of_a_table_has_only_the_arguments_that_the_table_takes_care_of():
     """An elementwise operation takes tensors and numbers, in order, and nothing else."""
-    for op in _ELEMENTWISE:
+    for op in ELEMENTWISE:
         arguments = op._schema.arguments
         kinds = {str(a.type) for a in arguments}
         assert kinds <= {"Tensor", "number"}, op  # "number" is a Scalar
         assert not any(a.kwarg_only for a in arguments), op
-    for op in _FILLS:  # what is left to say is said by the example
+    for op in FILLS:  # what is left to say is said by the example
         names = {a.name for a in op._schema.arguments if a.kwarg_only}
-        assert names <= _HARMLESS, op
-    for op in (*_VIEWS, *_COPIES):
-        assert not {a.name for a in op._schema.arguments if a.kwarg_only} - _HARMLESS, op
-    for op in _VIEWS:
+        assert names <= HARMLESS, op
+    for op in (*VIEWS, *COPIES):
+        assert not {a.name for a in op._schema.arguments if a.kwarg_only} - HARMLESS, op
+    for op in VIEWS:
         assert op.is_view or op is ATEN._unsafe_view.default
 
 

@@ -197,7 +197,7 @@ def test_a_product_with_one_term_keeps_what_it_is_added_to(kind):
     a, b, bias = torch.randn(5, 1), torch.randn(1, 7), torch.randn(7)
     left, right, result = program.put(a), program.put(b), program.put(torch.zeros(5, 7))
     program.low.emit("copy", result, program.put(bias))
-    program.low._product(result, left, right, accumulate=True)
+    program.low.product(result, left, right, accumulate=True)
     heap = program.run(kind, program.assemble())
     torch.testing.assert_close(heap.read(result), bias + a * b)
 
