@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from liquidlib import (
+    RNN,
     CfC,
     Curve,
     Linear,
@@ -391,3 +392,46 @@ def test_a_capture_that_fails_all_the_same_costs_no_step():
     by_graph = track(CfC(1, 4, 1, seed=1), Curve(window=5), STEPS, device="cuda")
     assert (run.engine, by_graph.engine) == ("torch", GRAPH)
     np.testing.assert_allclose(run.predictions, by_graph.predictions, atol=1e-4)
+
+
+class Doubled(RNN):
+    """A model with a forward of its own around liquidlib's."""
+
+    def forward(self, *arguments, **named):
+        output, state = super().forward(*arguments, **named)
+        return 2 * output, state
+
+
+def hooked(model):
+    model.register_forward_hook(lambda module, given, result: (2 * result[0], result[1]))
+    return model
+
+
+def clipped(model):
+    for parameter in model.parameters():
+        parameter.register_hook(lambda gradient: gradient.clamp(-1e-3, 1e-3))
+    return model
+
+
+def turned(model):
+    model.readout.register_full_backward_hook(lambda module, below, above: (-below[0],))
+    return model
+
+
+CHANGED = {
+    "forward": lambda: Doubled(1, 4, 1, seed=1),
+    "forward hook": lambda: hooked(RNN(1, 4, 1, seed=1)),
+    "parameter hooks": lambda: clipped(RNN(1, 4, 1, seed=1)),
+    "backward hook": lambda: turned(RNN(1, 4, 1, seed=1)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGED)
+def test_what_a_caller_has_changed_about_a_model_is_not_left_out(change):
+    make_model, curve = CHANGED[change], Curve(window=5)
+    by_torch = track(make_model(), curve, 6, device="cpu", engine="torch")
+    by_auto = track(make_model(), curve, 6, device="cpu")
+    assert by_auto.engine == "torch"
+    np.testing.assert_array_equal(by_auto.predictions, by_torch.predictions)
+    with pytest.raises(NotImplementedError):
+        track(make_model(), curve, 6, device="cpu", engine="tape")

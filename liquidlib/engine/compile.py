@@ -13,7 +13,8 @@ from liquidlib.engine.step import PARTS, Method, Step
 from liquidlib.engine.tape import Tape
 from liquidlib.engine.trace import Unsupported, called_from
 from liquidlib.engine.unrolled import output, unrolled
-from liquidlib.models import Constant, Normal, SequenceModel, Uniform
+from liquidlib.models import Constant, Normal, Uniform
+from liquidlib.models.sequence import is_plain
 
 
 def lower(
@@ -66,6 +67,7 @@ def lower(
                 f"model must hold torch.float32 on the CPU, got {tensor.dtype} on "
                 f"{tensor.device} in {name}"
             )
+    _no_gradient_hooks(model)
 
     step = Step(model, _trained(model, window, input_size), optimiser)
     try:
@@ -84,7 +86,16 @@ def lower(
 
 def loops(model: nn.Module) -> bool:
     """Return whether a model's tape repeats one time step."""
-    return isinstance(model, SequenceModel) and model.recurrent
+    return is_plain(model) and model.recurrent
+
+
+def _no_gradient_hooks(model: nn.Module) -> None:
+    """Refuse hooks that change gradients: a trace of the formulas does not see them."""
+    for kind in (model.named_modules(), model.named_parameters()):
+        for name, holder in kind:
+            hooks = ("_backward_hooks", "_backward_pre_hooks", "_post_accumulate_grad_hooks")
+            if any(getattr(holder, hook, None) for hook in hooks):
+                raise Unsupported(f"model must have no hook on gradients, got one on {name!r}")
 
 
 def _trained(model: nn.Module, window: int, input_size: int) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ from torch.func import functional_call, vjp
 
 from liquidlib.engine.step import Method, Step, error
 from liquidlib.engine.trace import trace
-from liquidlib.models import SequenceModel
+from liquidlib.models.sequence import is_plain
 
 
 def unrolled(step: Step, window: int, input_size: int) -> None:
@@ -52,9 +52,8 @@ def output(model: nn.Module, x: Tensor, timespans: Tensor, mask: Tensor) -> Tens
     ``x`` and those of ``timespans`` and ``mask`` that its ``forward`` names; of a tuple, the first
     is the output.
     """
-    if isinstance(model, SequenceModel):
-        hidden, _, _ = model._run(x, model.initial_state(x), timespans, mask)
-        return hidden if model.output_size is None else model._read_out(hidden)
+    if is_plain(model):
+        return model.unchecked(x, timespans, mask)[0]
     named = inspect.signature(model.forward).parameters
     offered = {"timespans": timespans, "mask": mask}
     given = model(x, **{name: value for name, value in offered.items() if name in named})

@@ -124,7 +124,7 @@ class SequenceModel(nn.Module):
             checks.choice("record", name, self.records)
 
         hidden, state, recorded = self._run(x, state, timespans, mask)  # (B, T, H)
-        output = hidden if self.output_size is None else self._read_out(hidden)
+        output = self._output(hidden)
         if record:
             return output, state, {name: recorded[name] for name in record}
         return output, state
@@ -159,11 +159,22 @@ class SequenceModel(nn.Module):
         output, state = self(x[:, None], state, timespans, mask)
         return output[:, 0], state
 
+    def unchecked(self, x: Tensor, timespans: Tensor, mask: Tensor) -> tuple[Tensor, State]:
+        """Read a sequence from zeros past the checks, which look at values.
+
+        For what knows shapes only, such as a trace, and for what must not wait for a GPU.
+        """
+        hidden, state, _ = self._run(x, self.initial_state(x), timespans, mask)
+        return self._output(hidden), state
+
     # Shared parts --------------------------------------------------------------------------
 
     def reset_parameters(self, seed: int) -> None:
         """Draw all parameters anew from ``seed``, from their ordinary distributions."""
         initialise(self, seed, self.initial)
+
+    def _output(self, hidden: Tensor) -> Tensor:
+        return hidden if self.output_size is None else self._read_out(hidden)
 
     def _read_out(self, hidden: Tensor) -> Tensor:
         return self.readout(hidden)
@@ -192,3 +203,17 @@ class SequenceModel(nn.Module):
                 given = tuple(part.shape) if isinstance(part, Tensor) else type(part).__name__
                 raise ValueError(f"state must have shape {shape} for this batch, got {given}")
         return state
+
+
+def is_plain(model: nn.Module) -> bool:
+    """Return whether calling a model does what its `unchecked` does, and nothing else.
+
+    That is a `SequenceModel` without a ``forward`` of its own and without hooks on it.
+    """
+    return (
+        isinstance(model, SequenceModel)
+        and type(model).forward is SequenceModel.forward
+        and "forward" not in vars(model)
+        and not model._forward_hooks
+        and not model._forward_pre_hooks
+    )

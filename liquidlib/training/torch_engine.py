@@ -8,7 +8,7 @@ from dataclasses import fields
 import torch
 from torch import Tensor, nn
 
-from liquidlib.models import SequenceModel
+from liquidlib.models.sequence import is_plain
 from liquidlib.signals import Window
 from liquidlib.training import cuda_graph
 from liquidlib.training.step import training_step
@@ -161,14 +161,7 @@ class TorchEngine:
 
 def _unchecked(model: nn.Module) -> Callable[..., tuple[Tensor, object]]:
     """Return the model without the checks of its input, each of which waits for the device."""
-    if type(model).forward is not SequenceModel.forward:
-        return model
-
-    def read(x: Tensor, timespans: Tensor, mask: Tensor) -> tuple[Tensor, object]:
-        hidden, state, _ = model._run(x, model.initial_state(x), timespans, mask)
-        return hidden if model.output_size is None else model._read_out(hidden), state
-
-    return read
+    return model.unchecked if is_plain(model) else model
 
 
 def _to(window: Window, device: torch.device, copy: bool = False) -> Window:
