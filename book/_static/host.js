@@ -120,6 +120,10 @@
     }
   }
 
+  // The theme's scroll spy looks for a list of contents by a name that it does not have here, falls
+  // back on every link of the page, and fails on those that set a widget (#play?lr=0.1).
+  document.body.dataset.bsTarget = "#pst-page-toc-nav";
+
   const embedded = document.querySelector(STATE);
   const { state: states, shared } = embedded ? JSON.parse(embedded.textContent) : { state: {} };
   const models = new Map(Object.entries(states).map(([id, entry]) => [id, new Model(entry, shared)]));
