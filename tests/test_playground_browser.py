@@ -41,6 +41,10 @@ LISTEN = """(box) => {
             heard[`locked ${key}`] = locked;
             heard[`share ${key}`] = share;
         }
+        if (heard.clean.length >= heard.until) {
+            heard.until = Infinity;
+            setTimeout(() => box.querySelector("[data-name=play]").click());
+        }
     });
 }"""
 
@@ -63,11 +67,14 @@ class Play(Widget):
         return int(self.text("rate").split()[1].rstrip(","))
 
     def train(self, steps):
-        """Press Train, wait until so many steps have been taken, and pause."""
+        """Press Train; the page itself pauses after so many steps, however slow the machine."""
+        self.box.evaluate("(box, steps) => { box.heard.until = steps; }", steps)
         if self.text("play") != "Pause":
             self.part("play").click()
         self.wait(steps)
-        self.part("play").click()
+        self.page.wait_for_function(
+            "(button) => button.textContent !== 'Pause'", arg=self.part("play").element_handle()
+        )
         self.page.wait_for_timeout(100)  # for the slice under way
 
     def wait(self, steps):
@@ -188,7 +195,7 @@ def test_models_lock_on_and_fall_when_frozen(visit_playground, served, from_file
     assert "locked on at step" in play.text("says")
     frozen = play.step()
     play.part("freeze").click()
-    play.train(frozen + 300)
+    play.train(frozen + 240)
     assert play.text("event-label-0") == "frozen"
     clean = np.array(play.heard("clean"))[frozen:]
     for answers in play.heard().values():
