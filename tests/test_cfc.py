@@ -1,5 +1,7 @@
 """The CfC: its formula, its limits, and its equality with the ncps package."""
 
+import copy
+
 import ncps.torch
 import ncps.wirings
 import pytest
@@ -81,7 +83,6 @@ def test_gradients_equal_those_of_ncps():
     [
         (torch.nn.Linear(1, 1), TypeError, "must be an ncps.torch.CfC, got Linear"),
         (ncps.torch.CfC(3, ncps.wirings.AutoNCP(8, 2)), ValueError, "no wiring"),
-        (ncps.torch.CfC(3, 8, mixed_memory=True), ValueError, "no mixed memory"),
         (
             ncps.torch.CfC(3, 8, backbone_layers=2, backbone_dropout=0.5),
             ValueError,
@@ -156,3 +157,173 @@ def test_equal_elapsed_times_fold_into_the_offset():
 def test_pure_has_no_gate_to_record():
     with pytest.raises(ValueError, match="record must be one of 'state', got 'gate'"):
         CfC(3, 8, mode="pure")(torch.zeros(1, 1, 3), record=("gate",))
+
+
+# Mixed memory -------------------------------------------------------------------------------------
+
+OF_NCPS = pytest.mark.parametrize(
+    "options", [{}, {"proj_size": 2}, {"backbone_layers": 0}, {"backbone_layers": 2}], ids=str
+)
+
+
+def start(batch, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(6)
+    return tuple(torch.rand(2, batch, 8, generator=generator, dtype=torch.float64).to(dtype))
+
+
+def by_ncps(theirs, x, timespans, state):
+    """Return what an ncps model gives for a batch: it takes timespans right as (B, T, H) alone."""
+    return theirs(x, state, timespans[:, :, None].expand(-1, -1, 8))
+
+
+def by_our_names(theirs, numbers):
+    """Return numbers, one tensor a parameter of an ncps model, under the names of ours."""
+    holder = copy.deepcopy(theirs)
+    with torch.no_grad():
+        for parameter, tensor in zip(holder.parameters(), numbers, strict=True):
+            parameter.copy_(tensor)
+    return dict(from_ncps(holder).named_parameters())
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.float64, 1e-12)])
+@pytest.mark.parametrize("batch", [1, 4, 8])
+@pytest.mark.parametrize("mode", MODES)
+@OF_NCPS
+def test_mixed_memory_equals_ncps(mode, options, batch, dtype, tolerance):
+    theirs = peer(mode, dtype, mixed_memory=True, **options)
+    x, timespans = inputs(batch, 11, dtype)
+    state = start(batch, dtype)
+    given = from_ncps(theirs)(x, state, timespans)
+    expected = by_ncps(theirs, x, timespans, state)
+    torch.testing.assert_close(given, expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@OF_NCPS
+def test_mixed_memory_learns_as_ncps_does(mode, options):
+    theirs = peer(mode, mixed_memory=True, **options)
+    ours = from_ncps(theirs)
+    settings = {"lr": 0.01, "weight_decay": 0.1, "eps": 1e-4}
+    optimisers = [torch.optim.AdamW(m.parameters(), **settings) for m in (ours, theirs)]
+    x, timespans = inputs(4, 6)
+    for _ in range(3):
+        leaves = [[t.clone().requires_grad_() for t in (x, timespans, *start(4))] for _ in "ab"]
+        (a, dt, *state), (their_a, their_dt, *their_state) = leaves
+        runs = ours(a, tuple(state), dt), by_ncps(theirs, their_a, their_dt, tuple(their_state))
+        for (output, last), optimiser in zip(runs, optimisers, strict=True):
+            optimiser.zero_grad()
+            ((output - 0.3) ** 2).mean().add(last[1].sum()).backward()
+        for leaf, their_leaf in zip(*leaves, strict=True):
+            torch.testing.assert_close(leaf.grad, their_leaf.grad, rtol=1e-10, atol=1e-12)
+        wanted = by_our_names(theirs, [p.grad for p in theirs.parameters()])
+        for name, p in ours.named_parameters():
+            torch.testing.assert_close(p.grad, wanted[name].detach(), rtol=1e-10, atol=1e-12)
+        for optimiser in optimisers:
+            optimiser.step()
+        wanted = from_ncps(theirs).state_dict()
+        torch.testing.assert_close(dict(ours.state_dict()), dict(wanted), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_gradients_by_the_weights_with_mixed_memory(mode):
+    model = CfC(1, 2, 1, mode=mode, backbone_units=3, mixed_memory=True).double()
+    with torch.no_grad():
+        for p in model.parameters():
+            p += 0.1  # |w_tau| has a corner at 0
+    names, weights = zip(*model.named_parameters(), strict=True)
+    x, timespans = (t[:, :, :1] if t.dim() == 3 else t for t in inputs(2, 3))
+
+    def run(*weights):
+        named = dict(zip(names, weights, strict=True))
+        output, (_, c) = torch.func.functional_call(model, named, (x, None, timespans))
+        return output, c
+
+    assert torch.autograd.gradcheck(run, weights)
+
+
+def test_the_memory_s_gates_are_the_documented_ones():
+    model = CfC(3, 8, mixed_memory=True).double()
+    x, timespans = inputs(4, 1)
+    h, c = start(4)
+    parts = torch.cat([x[:, 0], h], -1) @ model.memory.weight.T + model.memory.bias
+    i, f, u, o = parts.split(8, dim=-1)
+    new = torch.sigmoid(f + 1) * c + torch.sigmoid(i) * torch.tanh(u)
+    expected, _ = model.update(x[:, 0], torch.sigmoid(o) * torch.tanh(new), timespans)
+    torch.testing.assert_close(model(x, (h, c), timespans)[1], (expected, new))
+
+
+@pytest.mark.parametrize(("forget", "steps"), [(0.0, 7), (-1.0, 7), (40.0, 300)])
+def test_an_lstm_without_weights_only_forgets(forget, steps):
+    """The 1 of the forget gate is not a weight: without any, a step keeps a share of s(1)."""
+    model = CfC(3, 8, mixed_memory=True).double()
+    with torch.no_grad():
+        model.memory.weight.zero_()
+        model.memory.bias.zero_()
+        model.memory.bias[8:16] = forget
+    x, timespans = inputs(4, steps)
+    h, c = start(4)
+    _, (_, last) = model(x, (h, c), timespans)
+    share = torch.tensor(forget + 1, dtype=torch.float64).sigmoid()
+    torch.testing.assert_close(last, share**steps * c, rtol=1e-10, atol=0)
+
+
+def test_with_its_output_gate_shut_every_step_starts_from_zero():
+    model = CfC(3, 8, mixed_memory=True).double()
+    with torch.no_grad():
+        model.memory.bias[24:] = -1e4
+    x, timespans = inputs(4, 6)
+    _, _, recorded = model(x, start(4), timespans, record=("state",))
+    zeros = torch.zeros(4, 8, dtype=torch.float64)
+    for t in range(6):
+        expected, _ = model.update(x[:, t], zeros, timespans[:, t : t + 1])
+        torch.testing.assert_close(recorded["state"][:, t], expected)
+
+
+@pytest.mark.parametrize("dt", [0.0, 0.5, 1e9])
+def test_the_elapsed_time_of_a_step_reaches_the_state_and_not_the_memory(dt):
+    model = CfC(3, 8, mixed_memory=True).double()
+    x, timespans = inputs(4, 1)
+    before = start(4)
+    h, c = model.remember(x[:, 0], *before)
+    timespans = torch.full_like(timespans, dt)
+    g1, g2, a, b = heads(model, x[:, 0], h)
+    s = torch.sigmoid(a * dt + b)
+    expected = (1 - s) * torch.tanh(g1) + s * torch.tanh(g2), c
+    torch.testing.assert_close(model(x, before, timespans)[1], expected)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_mask_is_more_input_for_the_memory_too(mode):
+    masked = CfC(3, 8, 1, mode=mode, mask_input=True, mixed_memory=True, seed=2).double()
+    plain = CfC(6, 8, 1, mode=mode, mixed_memory=True, seed=2).double()
+    x, timespans = inputs(4, 6)
+    mask = (x > 0).double()
+    given = masked(x, start(4), timespans, mask)
+    torch.testing.assert_close(given, plain(torch.cat([x, mask], -1), start(4), timespans))
+    assert not torch.equal(given[1][1], masked(x, start(4), timespans)[1][1])
+
+
+def test_mixed_memory_adds_to_a_cfc_and_changes_nothing_else():
+    plain, mixed = CfC(3, 8, 1, seed=4), CfC(3, 8, 1, mixed_memory=True, seed=4)
+    added = mixed.state_dict().keys() - plain.state_dict().keys()
+    assert added == {"memory.weight", "memory.bias"}
+    for name, p in plain.named_parameters():
+        assert torch.equal(p, mixed.get_parameter(name))
+    bound = 8**-0.5
+    for p in mixed.memory.parameters():
+        assert 0.8 * bound < p.abs().max() <= bound
+    assert (plain.label, mixed.label, CfC.label) == ("CfC", "CfC, mixed memory", "CfC")
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        (torch.zeros(2, 8), "state must hold 2 tensors, got 1"),
+        ((torch.zeros(2, 8),) * 3, "state must hold 2 tensors, got 3"),
+        ((torch.zeros(2, 8), torch.zeros(1, 8)), r"shape \(2, 8\) for this batch, got \(1, 8\)"),
+        ((torch.zeros(2, 8), None), r"shape \(2, 8\) for this batch, got NoneType"),
+    ],
+)
+def test_a_state_without_its_memory_is_named(state, message):
+    with pytest.raises(ValueError, match=message):
+        CfC(3, 8, mixed_memory=True)(torch.zeros(2, 1, 3), state)

@@ -53,6 +53,7 @@ class Foreign(nn.Module):
 
 MODELS = {info.name: partial(make, info.name, 1, 8, 1, seed=3) for info in models()} | {
     "cfc with mask": partial(CfC, 1, 8, 1, mask_input=True, seed=3),
+    "cfc with memory": partial(CfC, 1, 8, 1, mixed_memory=True, seed=3),
     "nn.LSTM": Foreign,
 }
 

@@ -12,7 +12,7 @@ from lowered import VMS
 from random_models import Plain, RandomModel
 from torch import nn
 
-from liquidlib import Machine, lower
+from liquidlib import CfC, Machine, lower
 from liquidlib.models import SequenceModel
 
 OPTIMISERS = {
@@ -152,7 +152,11 @@ def as_they_are():
         "nn.GRU": WithReadOut(nn.GRU(1, 6, batch_first=True), 6),
         "nn.RNN": WithReadOut(nn.RNN(1, 6, nonlinearity="relu", batch_first=True), 6),
         "ncps CfC": WithReadOut(ncps.torch.CfC(1, 6, backbone_units=8, backbone_layers=1), 6),
+        "ncps CfC, mixed memory": WithReadOut(
+            ncps.torch.CfC(1, 6, backbone_units=8, mixed_memory=True), 6
+        ),
         "ncps CfC, wired": WithReadOut(ncps.torch.CfC(1, wiring), 3),
+        "CfC, mixed memory": CfC(1, 6, 1, backbone_units=8, mask_input=True, mixed_memory=True),
         "LTC": LTC(5),
         "LTC, unrolled": UnrolledLTC(5),
     }

@@ -13,6 +13,9 @@ OPTIONS = [
     ("cfc", {"mode": "no_gate", "backbone_layers": 0}),
     ("cfc", {"mode": "pure", "backbone_layers": 2, "activation": "silu"}),
     ("cfc", {"mask_input": True, "activation": "tanh"}),
+    ("cfc", {"mixed_memory": True}),
+    ("cfc", {"mixed_memory": True, "mode": "no_gate", "mask_input": True}),
+    ("cfc", {"mixed_memory": True, "mode": "pure", "backbone_layers": 0}),
     ("lstm", {"layers": 2}),
     ("lstm", {"forget_bias": 1.0}),
     ("gru", {}),
@@ -176,6 +179,7 @@ def test_parameter_counts(name, options):
         "cfc": sum((n + 1) * m for n, m in zip(sizes, sizes[1:], strict=False))
         + (sizes[-1] + 1) * heads * H
         + (2 * H if heads == 1 else 0)
+        + (4 * H * (width + 1) if options.get("mixed_memory") else 0)
         + (H + 1) * OUT,
         "linear": (options.get("window", 82) * F + 1) * OUT,
     }

@@ -6,7 +6,7 @@ from torch.nn.utils import skip_init
 
 from liquidlib import checks
 from liquidlib.models.initial import Constant, Normal, Uniform
-from liquidlib.models.sequence import SequenceModel
+from liquidlib.models.sequence import SequenceModel, State
 
 
 def lecun_tanh(z: Tensor) -> Tensor:
@@ -37,9 +37,23 @@ class CfC(SequenceModel):
     Mode ``"pure"`` is the closed-form solution itself, with one head :math:`g`:
     :math:`h' = A - A \odot e^{-\Delta(|w_\tau| + |g|)} \odot g`.
 
+    With ``mixed_memory`` an LSTM comes first in every step. Its memory :math:`c` hears of the
+    elapsed time through :math:`h` alone, and the CfC starts from the state :math:`\tilde h` that
+    the LSTM gives:
+
+    .. math:: c' = \sigma(f + 1) \odot c + \sigma(i) \odot \tanh u, \qquad
+              \tilde h = \sigma(o) \odot \tanh c', \qquad
+              h' = \mathrm{CfC}(x, \tilde h, \Delta),
+
+    where ``i, f, u, o`` are the four parts of ``memory([x, h])``. The 1, which keeps the forget
+    gate open at first, belongs to the equation and not to the weights.
+
     Source: Hasani et al. (2022), "Closed-form continuous-time neural networks", Nature Machine
     Intelligence 4, 992-1003: the gated model with three heads on a shared backbone, in the form of
-    the authors' PyTorch code, which gives the gate two heads and ``a`` its sign.
+    the authors' PyTorch code, which gives the gate two heads and ``a`` its sign. Mixed memory:
+    Lechner and Hasani (2020), "Learning long-term dependencies in irregularly-sampled time
+    series", in the form of the same code; the authors' TensorFlow code differs, there the CfC
+    reads the LSTM's output in place of ``x`` and keeps its own state.
 
     Parameters
     ----------
@@ -52,21 +66,28 @@ class CfC(SequenceModel):
     activation : {"lecun_tanh", "tanh", "relu", "gelu", "silu"}
         Of the backbone.
     mask_input : bool
-        Whether the cell reads ``[x, mask]`` in place of ``x``. Default False.
+        Whether the cell reads ``[x, mask]`` in place of ``x``, and so does the LSTM. Default
+        False.
+    mixed_memory : bool
+        Whether an LSTM comes first in every step: ``4H (F + H + 1)`` parameters more, with
+        ``mask_input`` ``4H (2F + H + 1)``. Default False.
     seed : int
-        Of the initial weights: PyTorch's own default for linear layers, ``A`` at 1 and
-        ``w_tau`` at 0.
+        Of the initial weights: PyTorch's own default for linear layers, ``A`` at 1, ``w_tau``
+        at 0. ``memory`` is uniform with bound ``1 / sqrt(H)``, PyTorch's default for an LSTM
+        (ncps draws it from Xavier's distribution and, what reads ``h``, orthogonal).
 
     Attributes
     ----------
     heads : nn.Linear
         The heads stacked into one matrix of 4H rows, in the order g1, g2, a, b (H rows in
         mode "pure").
+    memory : nn.Linear
+        The LSTM in one matrix of 4H rows, in the order i, f, u, o. Only with ``mixed_memory``.
 
     Notes
     -----
-    The state is one tensor (B, H). ``record`` takes ``"state"`` and, but in mode "pure",
-    ``"gate"``, the ``s`` above.
+    The state is one tensor (B, H), or with ``mixed_memory`` ``(h, c)``, each (B, H). ``record``
+    takes ``"state"``, the h, and, but in mode "pure", ``"gate"``, the ``s`` above.
 
     Examples
     --------
@@ -94,17 +115,22 @@ class CfC(SequenceModel):
         backbone_layers: int = 1,
         activation: str = "lecun_tanh",
         mask_input: bool = False,
+        mixed_memory: bool = False,
         seed: int = 0,
     ) -> None:
         super().__init__(input_size, hidden_size, output_size)
         self.mode = checks.choice("mode", mode, MODES)
         self.activation = checks.choice("activation", activation, ACTIVATIONS)
         self.mask_input = bool(mask_input)
+        self.mixed_memory = bool(mixed_memory)
         self.records = ("state",) if mode == "pure" else ("state", "gate")
 
         layers = checks.integer("backbone_layers", backbone_layers, at_least=0)
         units = checks.integer("backbone_units", backbone_units, at_least=1)
         width = (2 * input_size if mask_input else input_size) + hidden_size
+        if mixed_memory:
+            self.label = "CfC, mixed memory"
+            self.memory = skip_init(nn.Linear, width, 4 * hidden_size)
         widths = [width] + [units] * layers
         self.backbone = nn.ModuleList(
             skip_init(nn.Linear, n, m) for n, m in zip(widths[:-1], widths[1:], strict=True)
@@ -120,17 +146,32 @@ class CfC(SequenceModel):
 
     def initial(self, name: str, parameter: Tensor) -> Uniform | Normal | Constant:
         """Return PyTorch's default for a layer; ``w_tau`` starts at 0 and ``A`` at 1."""
+        if name.startswith("memory."):
+            return Uniform(1 / self.hidden_size**0.5)
         if name in ("w_tau", "A"):
             return Constant(1.0 if name == "A" else 0.0)
         return super().initial(name, parameter)
 
-    def initial_state(self, x: Tensor) -> Tensor:
-        """Return zeros (B, H)."""
-        return x.new_zeros(x.shape[0], self.hidden_size)
+    def initial_state(self, x: Tensor) -> State:
+        """Return zeros (B, H), two of them with ``mixed_memory``."""
+        zeros = x.new_zeros(x.shape[0], self.hidden_size)
+        return (zeros, zeros) if self.mixed_memory else zeros
 
     def state_shapes(self, batch: int) -> tuple[tuple[int, ...], ...]:
         """Return the shape of each tensor of the state."""
-        return ((batch, self.hidden_size),)
+        return ((batch, self.hidden_size),) * (2 if self.mixed_memory else 1)
+
+    def remember(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the LSTM makes of state and memory before the update, each (B, H).
+
+        Parameters
+        ----------
+        x : Tensor (B, F), or (B, 2F) with ``mask_input``
+        h, c : Tensor (B, H)
+        """
+        i, f, u, o = self.memory(torch.cat([x, h], dim=-1)).chunk(4, dim=-1)
+        c = torch.sigmoid(f + 1) * c + torch.sigmoid(i) * torch.tanh(u)
+        return torch.sigmoid(o) * torch.tanh(c), c
 
     def update(self, x: Tensor, h: Tensor, timespans: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the next state (B, H) and the gate (B, H); None for the gate in mode "pure".
@@ -139,6 +180,7 @@ class CfC(SequenceModel):
         ----------
         x : Tensor (B, F), or (B, 2F) with ``mask_input``
         h : Tensor (B, H)
+            With ``mixed_memory`` what `remember` gives.
         timespans : Tensor (B, 1)
         """
         z = torch.cat([x, h], dim=-1)
@@ -158,17 +200,20 @@ class CfC(SequenceModel):
         return self.mask_input
 
     def _run(
-        self, x: Tensor, state: Tensor, timespans: Tensor, mask: Tensor
-    ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        self, x: Tensor, state: State, timespans: Tensor, mask: Tensor
+    ) -> tuple[Tensor, State, dict[str, Tensor]]:
         if self.mask_input:
             x = torch.cat([x, mask], dim=-1)  # (B, T, 2F)
+        h, c = state if self.mixed_memory else (state, None)
         states, gates = [], []
         for x_t, timespans_t in zip(x.unbind(1), timespans[:, :, None].unbind(1), strict=True):
-            state, gate = self.update(x_t, state, timespans_t)  # (B, H)
-            states.append(state)
+            if self.mixed_memory:
+                h, c = self.remember(x_t, h, c)
+            h, gate = self.update(x_t, h, timespans_t)  # (B, H)
+            states.append(h)
             gates.append(gate)
         hidden = torch.stack(states, dim=1)  # (B, T, H)
         recorded = {"state": hidden}
         if "gate" in self.records:
             recorded["gate"] = torch.stack(gates, dim=1)
-        return hidden, state, recorded
+        return hidden, (h, c) if self.mixed_memory else h, recorded
