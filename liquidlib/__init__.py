@@ -5,7 +5,18 @@ it: signals, models, engine, training, metrics, sweeps, plots, widgets.
 """
 
 from liquidlib.engine import Machine, NoCompiler, Tape, Unsupported, lower
-from liquidlib.metrics import FreezeTest, freeze_test, jitter, lock_on, rolling_accuracy
+from liquidlib.metrics import (
+    FreezeTest,
+    Survival,
+    freeze_test,
+    jitter,
+    lock_on,
+    lock_ons,
+    median_interval,
+    ratio_interval,
+    rolling_accuracy,
+    survival,
+)
 from liquidlib.models import (
     GRU,
     LSTM,
@@ -25,8 +36,8 @@ from liquidlib.models import (
 )
 from liquidlib.plots import COLOURS, label_ends, plot_run, plot_runs, use_style
 from liquidlib.signals import Curve, Window
-from liquidlib.sweeps import load_stored
-from liquidlib.training import PRESETS, Run, published, track, training_step
+from liquidlib.sweeps import Sweep, load_stored, load_sweep, sweep
+from liquidlib.training import PRESETS, Run, published, published_rule, track, training_step
 from liquidlib.widgets import Gate, Playground, TapeStepper, Tracking
 
 __all__ = [
@@ -48,6 +59,8 @@ __all__ = [
     "Playground",
     "Run",
     "SequenceModel",
+    "Survival",
+    "Sweep",
     "Tape",
     "TapeStepper",
     "Tracking",
@@ -61,14 +74,21 @@ __all__ = [
     "jitter",
     "label_ends",
     "load_stored",
+    "load_sweep",
     "lock_on",
+    "lock_ons",
     "lower",
     "make",
+    "median_interval",
     "models",
     "plot_run",
     "plot_runs",
     "published",
+    "published_rule",
+    "ratio_interval",
     "rolling_accuracy",
+    "survival",
+    "sweep",
     "track",
     "training_step",
     "use_style",

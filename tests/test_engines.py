@@ -177,7 +177,7 @@ class Tape:
     answers = True
     closed = 0
 
-    def __init__(self, model, window, lr, betas, eps, weight_decay):
+    def __init__(self, model, window, vm, lr, betas, eps, weight_decay):
         if not self.answers:
             raise NotImplementedError("engine='tape' cannot run it")
         assert window.x.shape == (1, 5, 1)
@@ -216,8 +216,9 @@ def test_a_model_that_the_tape_cannot_run_goes_to_pytorch_unless_the_tape_was_as
     tape.answers = False
     model, curve = CfC(1, 4, 1), Curve(window=5)
     assert track(model, curve, 6, device="cpu").engine == "torch"
-    with pytest.raises(NotImplementedError, match="engine='tape' cannot run it"):
-        track(model, curve, 6, device="cpu", engine="tape")
+    for engine in ("tape", "wasm"):
+        with pytest.raises(NotImplementedError, match="engine='tape' cannot run it"):
+            track(model, curve, 6, device="cpu", engine=engine)
 
 
 def test_the_weights_come_back_however_the_run_ends(tape):
@@ -233,8 +234,10 @@ def test_the_weights_come_back_however_the_run_ends(tape):
 
 def test_the_tape_on_another_device_is_named(monkeypatch):
     monkeypatch.setattr(LOOP, "pick_device", torch.device)
-    with pytest.raises(ValueError, match=r"engine='tape' runs only with .*, got device='cuda'"):
-        track(Linear(1, window=5), Curve(window=5), 3, device="cuda", engine="tape")
+    for engine in ("tape", "wasm"):
+        wanted = rf"engine='{engine}' runs only with .*, got device='cuda'"
+        with pytest.raises(ValueError, match=wanted):
+            track(Linear(1, window=5), Curve(window=5), 3, device="cuda", engine=engine)
 
 
 def pair_by_torch_and(engine, model, **options):
@@ -264,6 +267,7 @@ def no_compiler(monkeypatch):
 def test_the_tape_follows_pytorch(name):
     _, run = pair_by_torch_and("tape", lambda: make(name, 1, 8, 1, seed=1))
     assert run.engine in ("tape, native", "tape, wasm") and run.device == "cpu"
+    assert pair_by_torch_and("wasm", lambda: make(name, 1, 8, 1, seed=1))[1].engine == "tape, wasm"
 
 
 def test_the_tape_takes_other_settings():

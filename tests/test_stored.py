@@ -1,14 +1,17 @@
 """The stored experiments: a slice is run again, and what the book says of them holds."""
 
+import joblib
 import numpy as np
 import pytest
+import sweep_runs
 import torch
 
-from liquidlib import load_stored, lock_on
-from liquidlib.sweeps import experiments, stored
-from liquidlib.sweeps.experiments import EXPERIMENTS, Setting
+from liquidlib import load_stored, load_sweep, lock_on, sweep
+from liquidlib.sweeps.experiments import EXPERIMENTS, tracked
 
 SLICE = 40  # steps
+GRID, SEEDS = EXPERIMENTS["seeds"].grid, EXPERIMENTS["seeds"].seeds
+RUNS = [(setting, seed) for setting in GRID for seed in SEEDS]
 
 
 @pytest.fixture(scope="module")
@@ -21,22 +24,28 @@ def seeds():
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_a_stored_experiment_is_whole_and_names_what_made_it(experiment):
-    runs = load_stored(experiment)
-    settings = EXPERIMENTS[experiment]()
-    assert len(runs) == len(settings)
-    assert [Setting(**row) for row in runs.meta["settings"]] == settings
-    assert runs.meta["command"] == f"python -m liquidlib.sweeps {experiment}"
-    assert {"torch", "python", "liquidlib"} <= runs.meta["versions"].keys()
-    for run, setting in zip(runs, settings, strict=True):
-        assert (run.seed, run.lr, run.noise) == (setting.seed, setting.lr, setting.noise)
-        assert len(run.predictions) == len(run.clean) == len(run.targets) == setting.steps
+    stored = load_sweep(experiment)
+    registered = EXPERIMENTS[experiment]
+    rows = [setting | {"seed": seed} for setting in registered.grid for seed in registered.seeds]
+    assert stored.table[list(rows[0])].to_dict("records") == rows
+    assert stored.meta["experiment"] == experiment and stored.meta["missing"] == {}
+    assert stored.meta["command"] == f"python -m liquidlib.sweeps {experiment}"
+    assert {"torch", "python", "liquidlib"} <= stored.meta["versions"].keys()
+
+
+def test_stored_runs_are_those_of_the_sweep():
+    runs = load_stored("seeds")
+    assert runs.meta == load_sweep("seeds").meta and runs.meta["engine"] == "torch"
+    for run, (setting, seed) in zip(runs, RUNS, strict=True):
+        assert (run.seed, run.lr, run.noise) == (seed, setting["lr"], setting["noise"])
+        assert len(run.predictions) == len(run.clean) == len(run.targets) == setting["steps"]
         assert np.isfinite(run.predictions).all()
 
 
-def run_again(setting, steps):
+def run_again(setting, seed, steps):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    predictions = stored.run_setting(setting, steps=steps)
+    predictions = tracked(seed, **setting | {"steps": steps})["predictions"]
     torch.set_num_threads(threads)
     return predictions
 
@@ -48,37 +57,36 @@ def chaotic(setting):
     it is for CfC and LSTM, which are therefore compared by what holds on every processor: the
     first prediction, and when runs lock on.
     """
-    return setting.name != "linear"
+    return setting["name"] != "linear"
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
 @pytest.mark.parametrize("at", [0, -1, 10, -10, 20, 26])
-def test_a_slice_run_again_gives_the_stored_numbers(experiment, at):
-    setting, run = EXPERIMENTS[experiment]()[at], load_stored(experiment)[at]
+def test_a_slice_run_again_gives_the_stored_numbers(at):
+    (setting, seed), run = RUNS[at], load_stored("seeds")[at]
     steps = 1 if chaotic(setting) else SLICE
-    again = run_again(setting, steps)
+    again = run_again(setting, seed, steps)
     np.testing.assert_allclose(again, run.predictions[:steps], atol=1e-3)
     np.testing.assert_allclose(again[0], run.predictions[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("at", [1, 2, 14, 19])
 def test_runs_made_again_lock_on_where_the_stored_ones_do(at):
-    setting, run = EXPERIMENTS["seeds"]()[at], load_stored("seeds")[at]
-    assert (setting.name, setting.initial) in [("cfc", "published"), ("lstm", "ordinary")]
-    assert 10 <= lock_on(run_again(setting, 150) - run.clean[:150]) <= 100
+    (setting, seed), run = RUNS[at], load_stored("seeds")[at]
+    assert (setting["name"], setting["initial"]) in [("cfc", "published"), ("lstm", "ordinary")]
+    assert 10 <= lock_on(run_again(setting, seed, 150) - run.clean[:150]) <= 100
 
 
 def test_the_gaussian_lstm_run_again_does_not_lock_on():
-    setting = EXPERIMENTS["seeds"]()[7]
-    assert (setting.name, setting.initial) == ("lstm", "published")
+    setting, seed = RUNS[7]
+    assert (setting["name"], setting["initial"]) == ("lstm", "published")
     clean = load_stored("seeds")[7].clean[:120]
-    assert lock_on(run_again(setting, 120) - clean) is None
+    assert lock_on(run_again(setting, seed, 120) - clean) is None
 
 
 def test_all_seeds_of_the_linear_model_run_again_whole():
-    for setting, run in zip(EXPERIMENTS["seeds"](), load_stored("seeds"), strict=True):
-        if setting.name == "linear":
-            again = run_again(setting, setting.steps)
+    for (setting, seed), run in zip(RUNS, load_stored("seeds"), strict=True):
+        if setting["name"] == "linear":
+            again = run_again(setting, seed, setting["steps"])
             assert lock_on(again - run.clean) == lock_on(run.errors)
 
 
@@ -104,34 +112,12 @@ def test_the_linear_model_locks_on_then_shakes(seeds):
         assert size[600:].mean() > size[50:100].mean()
 
 
-def test_an_interrupted_experiment_goes_on_where_it_stopped(tmp_path, monkeypatch):
-    settings = [Setting("linear", "published", seed, 0.01, 0.0, steps=30) for seed in range(3)]
-    monkeypatch.setitem(experiments.EXPERIMENTS, "seeds", lambda: settings)
-    ran, real = [], stored.run_setting
-
-    def interrupted(setting):
-        if setting.seed == 2 and ran.count(2) == 0:
-            ran.append(2)
-            raise KeyboardInterrupt
-        ran.append(setting.seed)
-        return real(setting)
-
-    monkeypatch.setattr(stored, "run_setting", interrupted)
-    path = tmp_path / "seeds.npz"
-    with pytest.raises(KeyboardInterrupt):
-        stored.store("seeds", path)
-    assert len(load_stored("seeds", path)) == 2
-    stored.store("seeds", path)
-    assert ran == [0, 1, 2, 2] and len(load_stored("seeds", path)) == 3
-    for setting, run in zip(settings, load_stored("seeds", path), strict=True):
-        np.testing.assert_array_equal(real(setting), run.predictions)
-    settings.pop()
-    with pytest.raises(ValueError, match="path must be new or begun with these"):
-        stored.store("seeds", path)
-
-
-def test_unknown_experiments_and_missing_files_are_named(tmp_path):
-    with pytest.raises(ValueError, match="experiment must be one of 'seeds', 'grid', got 'x'"):
-        load_stored("x")
+def test_what_holds_no_stored_runs_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="path must be a saved file"):
-        load_stored("seeds", tmp_path / "none.npz")
+        load_stored(tmp_path / "none.npz")
+    with pytest.raises(FileNotFoundError, match="path must be a saved file, got 'x'"):
+        load_stored("x")
+    with joblib.parallel_config(backend="threading"):
+        sweep(sweep_runs.given, {"a": [1]}, [0], path=tmp_path / "other.npz", progress=False)
+    with pytest.raises(ValueError, match="source must hold runs of the published curve"):
+        load_stored(tmp_path / "other.npz")

@@ -1,21 +1,45 @@
-"""The stored experiments: many runs of the published set-up, each named by its settings."""
+"""The registered experiments: what one run does, its grid and its seeds."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import product
 
-STEPS = 720  # two periods
+from liquidlib.sweeps import audit
+from liquidlib.sweeps.online import online
+from liquidlib.training import published, track
 
 
 @dataclass(frozen=True)
-class Setting:
-    """One run: `published` makes the model and the curve, `track` trains it."""
+class Experiment:
+    """What ``python -m liquidlib.sweeps NAME`` runs.
 
-    name: str
-    initial: str
-    seed: int
-    lr: float
-    noise: float
-    steps: int = STEPS
+    Attributes
+    ----------
+    run : callable
+        ``run(seed, **setting)`` returns a dict of numbers, strings, None and 1-D float arrays.
+    grid : dict or list of dict
+        As `liquidlib.sweep` takes it.
+    seeds : iterable of int
+    description : str
+        One line.
+    """
+
+    run: Callable[..., dict]
+    grid: dict | list[dict]
+    seeds: Iterable[int]
+    description: str
+
+
+def tracked(seed: int, name: str, initial: str, lr: float, noise: float, steps: int) -> dict:
+    """Track the published curve by PyTorch on the CPU; `published` makes the model.
+
+    Returns
+    -------
+    dict
+        ``predictions``, float32 (steps,), and the ``engine``.
+    """
+    model, curve = published(name, seed, initial, noise=noise)
+    run = track(model, curve, steps, lr, device="cpu", engine="torch", seed=seed)
+    return {"predictions": run.predictions, "engine": run.engine}
 
 
 _MODELS = (
@@ -25,23 +49,38 @@ _MODELS = (
     ("linear", "published"),
 )
 
-
-def _seeds() -> list[Setting]:
-    """Seven seeds of each model, settings as published."""
-    return [
-        Setting(name, initial, seed, lr=0.01, noise=0.0)
-        for (name, initial), seed in product(_MODELS, range(7))
-    ]
-
-
-def _grid() -> list[Setting]:
-    """One seed of each model at each of four learning rates and three noises."""
-    return [
-        Setting(name, initial, seed=0, lr=lr, noise=noise)
-        for (name, initial), lr, noise in product(
-            _MODELS, (0.001, 0.003, 0.01, 0.03), (0.0, 0.05, 0.2)
-        )
-    ]
-
-
-EXPERIMENTS = {"seeds": _seeds, "grid": _grid}
+EXPERIMENTS = {
+    "seeds": Experiment(
+        tracked,
+        grid=[
+            {"name": name, "initial": initial, "lr": 0.01, "noise": 0.0, "steps": 720}
+            for name, initial in _MODELS
+        ],
+        seeds=range(7),
+        description="seven seeds of each published model, two periods",
+    ),
+    "reproduction": Experiment(
+        online,
+        grid=audit.reproduction(),
+        seeds=range(30),
+        description="the published comparison, four periods",
+    ),
+    "weights": Experiment(
+        online,
+        grid=audit.weights(),
+        seeds=range(30),
+        description="the published sizes: initial weights by learning rate by inputs",
+    ),
+    "rates": Experiment(
+        online,
+        grid=audit.rates(),
+        seeds=range(40),
+        description="five small models at seven learning rates",
+    ),
+    "factors": Experiment(
+        online,
+        grid=audit.factors(),
+        seeds=range(40),
+        description="small CfC and LSTM with one factor changed, at four learning rates",
+    ),
+}

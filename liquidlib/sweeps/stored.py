@@ -1,20 +1,17 @@
-"""Run an experiment once, keep its predictions in a small file, and read them again."""
+"""The stored runs of the published curve, as figures and chapters take them."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
-from liquidlib import checks, files
 from liquidlib.models import count_parameters
-from liquidlib.sweeps.experiments import EXPERIMENTS, Setting
-from liquidlib.training import published, track
+from liquidlib.sweeps.result import load_sweep
+from liquidlib.training import published
 from liquidlib.training.published import published_curve
-from liquidlib.training.track import versions
 
-DATA = Path(__file__).parent.parent / "data"
+_COLUMNS = ["name", "initial", "seed", "lr", "noise", "steps"]
 
 
 @dataclass(frozen=True)
@@ -55,84 +52,38 @@ class StoredRuns(list[StoredRun]):
         self.meta = meta
 
 
-def run_setting(setting: Setting, steps: int | None = None) -> np.ndarray:
-    """Return the predictions of one run, shape (steps,), float32, by PyTorch on the CPU."""
-    model, curve = published(setting.name, setting.seed, setting.initial, noise=setting.noise)
-    steps = setting.steps if steps is None else steps
-    run = track(model, curve, steps, setting.lr, device="cpu", engine="torch", seed=setting.seed)
-    return run.predictions
-
-
-def store(experiment: str, path: str | Path | None = None) -> Path:
-    """Run an experiment and keep its predictions.
-
-    The file is written anew, atomically, after each run; started again, finished runs are not
-    repeated.
-
-    Parameters
-    ----------
-    experiment : {"seeds", "grid"}
-    path : str or Path, optional
-        Default: the file that ships with liquidlib.
-
-    Raises
-    ------
-    ValueError
-        If the file was begun with other versions or settings.
-    """
-    settings = EXPERIMENTS[checks.choice("experiment", experiment, EXPERIMENTS)]()
-    path = DATA / f"{experiment}.npz" if path is None else Path(path)
-    meta = {
-        "experiment": experiment,
-        "command": f"python -m liquidlib.sweeps {experiment}",
-        "versions": versions(),
-        "settings": [asdict(setting) for setting in settings],
-    }
-    done = []
-    if path.exists():
-        begun, arrays = files.load_arrays(path)
-        if begun != meta:
-            raise ValueError(f"path must be new or begun with these versions, got {str(path)!r}")
-        done = list(arrays["predictions"])
-    for setting in tqdm(settings[len(done) :], initial=len(done), total=len(settings), unit="run"):
-        done.append(run_setting(setting))
-        files.save_arrays(path, meta, {"predictions": np.stack(done)})
-    return path
-
-
-def load_stored(experiment: str, path: str | Path | None = None) -> StoredRuns:
+def load_stored(source: str | Path = "seeds") -> StoredRuns:
     """Return the runs of a stored experiment, with what made them as ``.meta``.
 
     Parameters
     ----------
-    experiment : {"seeds", "grid"}
-        ``"seeds"``: seven seeds of each model, settings as published. ``"grid"``: one seed at
-        each of four learning rates and three noises.
-    path : str or Path, optional
-        Default: the file that ships with liquidlib.
+    source : str or Path
+        As for `load_sweep`, of runs that track the published curve. ``"seeds"``: seven seeds of
+        each model, settings as published.
     """
-    checks.choice("experiment", experiment, EXPERIMENTS)
-    meta, arrays = files.load_arrays(DATA / f"{experiment}.npz" if path is None else path)
+    stored = load_sweep(source)
+    if "predictions" not in stored.series or not set(_COLUMNS) <= set(stored.table):
+        raise ValueError(f"source must hold runs of the published curve, got {str(source)!r}")
     runs = []
-    for row, predictions in zip(meta["settings"], arrays["predictions"], strict=False):
-        setting = Setting(**row)
-        name, label, parameters = _described(setting.name, setting.initial)
-        curve = published_curve(noise=setting.noise)
-        samples = curve.samples(curve.window - 1 + setting.steps)
+    rows = stored.table[_COLUMNS].itertuples(index=False)
+    for row, predictions in zip(rows, stored.series["predictions"], strict=True):
+        name, label, parameters = _described(row.name, row.initial)
+        curve = published_curve(noise=row.noise)
+        samples = curve.samples(curve.window - 1 + row.steps)
         runs.append(
             StoredRun(
                 name=name,
                 label=label,
                 parameters=parameters,
-                seed=setting.seed,
-                lr=setting.lr,
-                noise=setting.noise,
-                predictions=predictions,
+                seed=row.seed,
+                lr=row.lr,
+                noise=row.noise,
+                predictions=predictions[: row.steps],
                 targets=samples.observed[curve.window - 1 :].astype(np.float32),
                 clean=samples.clean[curve.window - 1 :].astype(np.float32),
             )
         )
-    return StoredRuns(runs, meta)
+    return StoredRuns(runs, stored.meta)
 
 
 @cache

@@ -79,7 +79,7 @@ def published(
     else:
         model = Linear(1, 1, window=WINDOW, seed=seed)
     if initial == "published":
-        initialise(model, seed, _published_rule)
+        initialise(model, seed, published_rule)
         if name == "lstm":
             model.name, model.label = "lstm_gaussian", "LSTM, N(0, 0.5²)"
     return model, published_curve(**curve)
@@ -91,7 +91,8 @@ def published_curve(**changes: object) -> Curve:
     return Curve(**(settings | changes))
 
 
-def _published_rule(name: str, parameter: Tensor) -> Uniform | Normal | Constant:
+def published_rule(name: str, parameter: Tensor) -> Uniform | Normal | Constant:
+    """Return how the published comparison draws a parameter: a rule for `initialise`."""
     is_bias = "bias" in name
     if name.startswith("lstm."):
         return Constant(0.0) if is_bias else Normal(0.5)

@@ -16,6 +16,8 @@ class TapeEngine:
         On the CPU. Its weights are taken now and given back by `close`.
     window : Window
         One of those to come: what counts is its length.
+    vm : {"auto", "native", "wasm"}
+        As in `Machine`.
     lr, betas, eps, weight_decay
         As in `track`.
 
@@ -34,13 +36,14 @@ class TapeEngine:
         self,
         model: nn.Module,
         window: Window,
+        vm: str,
         lr: float,
         betas: tuple[float, float],
         eps: float,
         weight_decay: float,
     ) -> None:
         self._model = model
-        self._machine = Machine(lower(model, window.x.shape[1]))
+        self._machine = Machine(lower(model, window.x.shape[1]), vm=vm)
         self._machine.load(model)
         self._machine.set(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
         self.name = f"tape, {self._machine.vm}"

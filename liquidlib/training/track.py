@@ -21,7 +21,7 @@ from liquidlib.training.tape_engine import TapeEngine
 from liquidlib.training.torch_engine import TorchEngine
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
-ENGINES = ("auto", "torch", "tape")
+ENGINES = ("auto", "torch", "tape", "wasm")
 Callback = Callable[[int, float, float, float], bool | None]
 
 
@@ -58,11 +58,12 @@ def track(
         ``**PRESETS["tutorial"]`` gives those of the published tutorial.
     device : {"auto", "cuda", "mps", "cpu"}
         ``"auto"`` takes the first of the others that is there, and the CPU for the tape.
-    engine : {"auto", "torch", "tape"}
+    engine : {"auto", "torch", "tape", "wasm"}
         What computes the steps. ``"torch"`` is PyTorch, on a CUDA device with the step captured
         as a CUDA graph. ``"tape"`` is liquidlib's own engine: the step compiled to a small
-        program, on the CPU only. ``"auto"`` takes the tape on the CPU for the models that it can
-        run, else PyTorch. Their results differ by rounding.
+        program, on the CPU only; ``"wasm"`` is the same as WebAssembly, slower, and gives the same
+        bits on every machine. ``"auto"`` takes the tape on the CPU for the models that it can run,
+        else PyTorch. Results of different engines differ by rounding.
     seed : int
         Of PyTorch's generator during the run, for modules that draw numbers, such as dropout.
         The generator is put back afterwards.
@@ -79,7 +80,7 @@ def track(
     Raises
     ------
     NotImplementedError
-        If ``engine="tape"`` cannot run the model.
+        If the tape was asked for and cannot run the model.
     """
     if not isinstance(curve, Curve):
         raise TypeError(f"curve must be a liquidlib.Curve, got {type(curve).__name__}")
@@ -91,9 +92,11 @@ def track(
     checks.number("weight_decay", weight_decay, 0)
     checks.integer("seed", seed, at_least=0)
     on = pick_device(device)
-    if checks.choice("engine", engine, ENGINES) == "tape":
+    if checks.choice("engine", engine, ENGINES) in ("tape", "wasm"):
         if device not in ("auto", "cpu"):
-            raise ValueError(f"engine='tape' runs only with device='cpu', got device={device!r}")
+            raise ValueError(
+                f"engine={engine!r} runs only with device='cpu', got device={device!r}"
+            )
         on = torch.device("cpu")
     settings = {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}
 
@@ -172,11 +175,13 @@ def _start(
     engine: str, model: nn.Module, curve: Curve, device: torch.device, settings: dict
 ) -> TorchEngine | TapeEngine:
     """Return an engine for the model; ``"auto"`` gives the tape where it can, else PyTorch."""
-    if engine == "tape" or (engine == "auto" and device.type == "cpu" and TapeEngine.fits(model)):
+    is_asked = engine in ("tape", "wasm")
+    if is_asked or (engine == "auto" and device.type == "cpu" and TapeEngine.fits(model)):
+        vm = "wasm" if engine == "wasm" else "auto"
         try:
-            return TapeEngine(model, next(curve.windows(1)), **settings)
+            return TapeEngine(model, next(curve.windows(1)), vm, **settings)
         except NotImplementedError:  # liquidlib.engine.Unsupported is one
-            if engine == "tape":
+            if is_asked:
                 raise
     return TorchEngine(model, device, **settings)
 

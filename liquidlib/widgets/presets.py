@@ -12,13 +12,11 @@ from torch import nn
 from liquidlib import files
 from liquidlib.engine import Tape, lower
 from liquidlib.models import Linear, SequenceModel, initialise, make
-from liquidlib.training import published
-from liquidlib.training.published import _published_rule
+from liquidlib.training import published, published_rule
 
 FILE = Path(__file__).parent.parent / "data" / "playground.npz"
 WINDOWS = (20, 41, 82, 164)
 SIZES = (8, 32, 64)
-RULE = "published_rule"  # what the page calls `_published_rule` in the Python that it shows
 
 
 def preset(key: str, model: nn.Module, label: str, python: dict, **more: object) -> dict:
@@ -70,7 +68,7 @@ def lowered() -> tuple[list[dict], dict[str, bytes]]:
             made = type(model).__name__
             python = {"ordinary": f"{made}(1, {size}, 1, seed={{seed}})"}
             if name != "gru":  # the published comparison has none
-                python["published"] = f"initialise({made}(1, {size}, 1), {{seed}}, {RULE})"
+                python["published"] = f"initialise({made}(1, {size}, 1), {{seed}}, published_rule)"
             _add(presets, tapes, f"{name}-{size}", model, python, size=str(size))
         if name != "gru":
             model, _ = published(name, 0, "ordinary")
@@ -81,7 +79,7 @@ def lowered() -> tuple[list[dict], dict[str, bytes]]:
             _add(presets, tapes, f"{name}-published", model, python, size="published")
     python = {
         "ordinary": "Linear(1, 1, window={window}, seed={seed})",
-        "published": f"initialise(Linear(1, 1, window={{window}}), {{seed}}, {RULE})",
+        "published": "initialise(Linear(1, 1, window={window}), {seed}, published_rule)",
     }
     for window in WINDOWS:
         model = Linear(1, 1, window=window)
@@ -116,7 +114,7 @@ def _rules(model: SequenceModel, python: dict) -> dict[str, list]:
     """Return the distribution of each parameter in the order of the tape, for each choice."""
     rules = {}
     for choice in python:
-        initialise(model, 0, _published_rule if choice == "published" else None)
+        initialise(model, 0, published_rule if choice == "published" else None)
         found = model.drawn[1].values()
         rules[choice] = [[type(r).__name__.lower(), *vars(r).values()] for r in found]
     return rules
