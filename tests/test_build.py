@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -190,3 +191,22 @@ def test_without_an_address_no_page_names_a_repository(site):
     for page in site.rglob("*.html"):
         assert soup(page).select(".dropdown-source-buttons, .btn-source-repository-button") == []
         assert soup(page).select("link[rel=canonical]") == []
+
+
+@pytest.mark.site
+@pytest.mark.parametrize("name", PAGES)
+def test_what_a_page_s_widgets_share_stands_in_it_once(name, site):
+    state = soup(site / name).find("script", type="application/vnd.jupyter.widget-state+json")
+    if state is None:
+        return
+    texts = [text for text in long_texts(json.loads(state.string)) if len(text) > 200]
+    assert len(texts) == len(set(texts))
+
+
+def long_texts(held: object) -> list[str]:
+    """Return every text in what JSON can hold."""
+    if isinstance(held, dict):
+        held = list(held.values())
+    if isinstance(held, list):
+        return [text for part in held for text in long_texts(part)]
+    return [held] if isinstance(held, str) else []

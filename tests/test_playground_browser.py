@@ -424,6 +424,31 @@ def test_reader_draws_a_curve(visit_playground):
     np.testing.assert_allclose(clean[200:340], -0.8, atol=0.03)
 
 
+def test_keys_draw_a_curve(visit_playground):
+    play = visit_playground(Playground(models=["linear"]))
+    play.train(10)
+    play.part("draw").press("Enter")
+    assert "arrow keys" in play.text("hint")
+    before = play.get("settings")["drawn"]
+    press = play.page.keyboard.press
+    for key in ["ArrowRight"] * 3 + ["ArrowUp"] * 5 + ["ArrowRight"] * 10 + ["ArrowDown"] * 30:
+        press(key)
+    assert play.text("says") == "step 65, −1.2"
+    assert play.has("pen")
+    press("Enter")
+    assert not play.has("pen")
+    assert play.part("draw").evaluate("(e) => e === document.activeElement")
+    assert play.get("settings")["drawn"] != before
+    play.ready()
+    play.open("more")
+    play.choose("speed", FAST)
+    play.train(360)
+    clean = np.roll(np.array(play.heard("clean"))[:360], 81)
+    np.testing.assert_allclose(clean[16:60], clean[16], atol=0.05)
+    assert clean[16] - clean[0] == pytest.approx(0.5, abs=0.08)
+    assert clean[65] == pytest.approx(-1.2, abs=0.08)
+
+
 def test_look_inside_shows_state_and_gate(visit_playground):
     play = visit_playground(Playground(models=["cfc-8", "lstm-8", "linear"]))
     play.open("look")
@@ -572,6 +597,10 @@ def test_links_in_the_page_set_a_playground(visit_playground):
     play.ready()
     settings = play.get("settings")
     assert (settings["lr"], settings["models"], settings["noise"]) == (0.1, ["gru-8"], 0.1)
+    play.train(20)
+    play.page.locator("#try").click()
+    play.ready()
+    assert play.step() == 0, "the same link again begins again"
     play.slide("lr", 0)
     play.page.wait_for_timeout(500)
     assert play.page.evaluate("location.hash") == "#play?models=gru-8&lr=0.0001"
@@ -793,16 +822,22 @@ def test_a_page_without_workers_says_so(visit_playground, browser, tmp_path):
 
 def test_python_sets_and_reads_the_settings(visit_playground):
     """With a kernel: the settings travel both ways, and the address stays as it is."""
-    play = visit_playground(Playground(models=["linear"]))
+    link = '<a id="try" href="#play?lr=0.1">try</a>'
+    other = f'<div class="jp-Notebook">{link.replace("try", "other")}</div>'
+    play = visit_playground(Playground(models=["linear"]), before=link + other)
     play.box.evaluate("(box) => { box.model.isStatic = false; }")
     play.set("settings", play.get("settings") | {"noise": 0.4, "models": ["cfc-8"]})
     play.ready()
     assert play.text("noise-text") == "0.4"
     assert play.has("guess-cfc-8")
+    play.page.locator("#other").click()
+    assert play.get("settings")["lr"] == 0.001
     play.slide("lr", 0)
     assert play.get("settings")["lr"] == 0.0001
+    play.page.locator("#try").click()
+    assert play.get("settings") == Playground(models=["linear"], lr=0.1).settings
     play.page.wait_for_timeout(500)
-    assert play.page.evaluate("location.hash") == ""
+    assert play.page.evaluate("location.hash") == "#play?lr=0.1", "the other notebook's link"
 
 
 # Looks

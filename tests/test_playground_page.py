@@ -10,10 +10,7 @@ import test_chapters as chapters
 from bs4 import BeautifulSoup
 from conftest import ROOT
 
-from liquidlib import Playground
-
 PATH = ROOT / "book" / "playground.ipynb"
-FIRST = Playground().settings
 
 
 def experiments() -> list[str]:
@@ -27,13 +24,13 @@ def links(text: str) -> list[str]:
     return [link["href"] for link in found]
 
 
-def settings_of(address: str) -> dict:
+def settings_of(address: str, first: dict) -> dict:
     settings = {}
     for pair in address.partition("?")[2].split("&"):
         name, _, text = pair.partition("=")
-        kind = type(FIRST[name])
+        kind = type(first[name])
         settings[name] = text.split(",") if kind is list else text if kind is str else float(text)
-    return FIRST | settings
+    return first | settings
 
 
 def computed() -> set[str]:
@@ -83,19 +80,27 @@ def test_what_a_link_sets_up_is_what_the_numbers_come_from():
         assert set(links(text)) <= computed()
 
 
+LINKING = sorted(
+    path.relative_to(ROOT).with_suffix(".html").as_posix()
+    for path in (ROOT / "book").rglob("*.ipynb")
+    if links(chapters.prose(path))
+)
+
+
 @pytest.mark.browser
 @pytest.mark.site
-def test_links_set_the_playground(open_widget):
-    widget = open_widget("book/playground.html", having="freeze")
+@pytest.mark.parametrize("page", LINKING)
+def test_links_set_the_playground_of_their_page(open_widget, page):
+    widget = open_widget(page, having="freeze")
     shown = widget.page.locator('article a[href^="#play?"]').all()
     addresses = [link.get_attribute("href") for link in shown]
-    assert addresses == links("\n".join(experiments()))
+    assert addresses == links(chapters.prose((ROOT / page).with_suffix(".ipynb")))
     for address in addresses:
         widget.page.evaluate(
             "(at) => [...document.links].find((a) => a.getAttribute('href') === at).click()",
             address,
         )
-        wanted = settings_of(address)
+        wanted = settings_of(address, widget.get("first"))
         widget.page.wait_for_function(
             "(lr) => document.querySelector('[data-name=lr-text]').textContent === lr",
             arg=f"{wanted['lr']:g}",
@@ -103,3 +108,19 @@ def test_links_set_the_playground(open_widget):
         assert widget.part("note").is_hidden()
         assert widget.get("settings") == wanted
         assert widget.get("settings")["models"], "a model to train"
+
+
+@pytest.mark.browser
+@pytest.mark.site
+@pytest.mark.parametrize(
+    "page", ["book/index.html", "book/playground.html", "book/chapters/04_sine.html"]
+)
+def test_without_scripts_a_picture_stands_for_the_playground(browser, site_url, page):
+    context = browser.new_context(java_script_enabled=False)
+    shown = context.new_page()
+    shown.goto(f"{site_url}/{page}")
+    picture = shown.locator('img[alt^="A sine in black"]')
+    picture.wait_for()
+    assert picture.count() == 1
+    assert picture.bounding_box()["height"] > 200
+    context.close()

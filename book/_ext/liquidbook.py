@@ -1,4 +1,4 @@
-"""The book's Sphinx extension: cache folder, addresses, MathJax, widgets' parts, front door."""
+"""The book's Sphinx extension: cache folder, addresses, MathJax, widgets, front door."""
 
 from __future__ import annotations
 
@@ -14,9 +14,17 @@ from sphinx.config import Config
 from sphinx.util.fileutil import copy_asset
 
 ROOT = Path(__file__).resolve().parents[2]
-WIDGET_STATE = re.compile(
-    r'(<script type="application/vnd\.jupyter\.widget-state\+json">)(.*?)(</script>)', re.DOTALL
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+WIDGET_VIEW = re.compile(
+    r'<script type="application/vnd\.jupyter\.widget-view\+json">(.*?)</script>', re.DOTALL
 )
+PICTURE = """<noscript><figure>
+<img src="{source}" alt="A sine in black, and three networks that learn to follow it: each line
+snaps onto the curve within 150 steps, marked with the step. From the moment the weights are frozen,
+all three lines run straight and leave the curve.">
+<figcaption>A recorded run of the playground. Scripts are off here, so nothing can be trained.
+</figcaption></figure></noscript>
+"""
 
 
 def configure(app: Sphinx, config: Config) -> None:
@@ -51,14 +59,22 @@ def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
         )
 
 
-def share_widget_parts(
-    app: Sphinx, page: str, template: str, context: dict, doctree: object
-) -> None:
-    """Let a page hold a script, style sheet or tape once, however many widgets use it."""
-    if "body" in context:
-        context["body"] = WIDGET_STATE.sub(
-            lambda match: match[1] + shared(match[2]) + match[3], context["body"]
-        )
+def finish_widgets(app: Sphinx, page: str, template: str, context: dict, doctree: object) -> None:
+    """Share what a page's widgets have in common, and give playgrounds a picture for no scripts."""
+    for script in context.get("script_files", ()):  # MyST-NB puts a page's widget state there
+        attributes = getattr(script, "attributes", {})
+        if attributes.get("type") != WIDGET_STATE:
+            continue
+        models = json.loads(attributes["body"])["state"]
+        attributes["body"] = shared(attributes["body"])
+        source = context["pathto"]("_static/playground.png", 1)
+
+        def with_picture(view: re.Match, models: dict = models, source: str = source) -> str:
+            model = models[json.loads(view[1])["model_id"]]["state"]
+            is_playground = model.get("_anywidget_id", "").endswith(".Playground")
+            return PICTURE.format(source=source) + view[0] if is_playground else view[0]
+
+        context["body"] = WIDGET_VIEW.sub(with_picture, context["body"])
 
 
 def shared(text: str) -> str:
@@ -104,7 +120,7 @@ def setup(app: Sphinx) -> dict[str, object]:
     """Connect the steps to Sphinx."""
     app.setup_extension("engine_table")
     app.connect("config-inited", configure)
-    app.connect("html-page-context", share_widget_parts)
+    app.connect("html-page-context", finish_widgets, priority=600)  # after MyST-NB
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", write_front_door)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

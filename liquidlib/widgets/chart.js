@@ -1,45 +1,10 @@
-// The playground's picture: a curve in ink, what each model answers, and where each locks on.
+// The picture of runs: a curve in ink, what each model answers, and where each locks on.
 
 const VIEW = 360, REACH = 0.86; // steps in view; how much of it lies behind the present step
-const HELD = 1024; // steps that a trace keeps
 const LANES = 3, LANE = 17, PLOT = 210, BASE = 26, EDGE = 34, GLYPH = 6.9; // pixels
 const HEADROOM = 2 * LANE, TALL = HEADROOM + PLOT + BASE;
 const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 const hue = (name) => `--hue: var(--${name}, var(--orange))`;
-
-// The latest steps of a run, for the picture and the numbers below it.
-class Trace {
-  constructor(keys) {
-    const ring = () => new Float32Array(HELD).fill(NaN);
-    this.next = 0; // number of the step to come
-    this.clean = ring();
-    this.seen = ring();
-    this.guess = new Map(keys.map((key) => [key, ring()]));
-    this.events = []; // { step, words }: kicks, freezes, changes
-  }
-
-  take({ first, clean, seen, models }) {
-    clean.forEach((value, i) => {
-      this.clean[(first + i) % HELD] = value;
-      this.seen[(first + i) % HELD] = seen[i];
-      for (const { key, guess } of models) this.guess.get(key)[(first + i) % HELD] = guess[i];
-    });
-    this.next = first + clean.length;
-    this.events = this.events.filter(({ step }) => step > this.next - HELD);
-  }
-
-  tell(words) {
-    this.events.push({ step: this.next, words });
-  }
-
-  // Mean absolute error of the last `n` steps.
-  error(key, n = 50) {
-    const first = Math.max(0, this.next - n), guess = this.guess.get(key);
-    let sum = 0;
-    for (let k = first; k < this.next; k++) sum += Math.abs(guess[k % HELD] - this.clean[k % HELD]);
-    return sum / (this.next - first);
-  }
-}
 
 function chart(svg, root) {
   svg.innerHTML = '<g></g><svg><g></g></svg><g></g>';
@@ -48,17 +13,19 @@ function chart(svg, root) {
   const [axes, lines, words] = [svg.firstChild, frame.firstChild, svg.lastChild].map(painter);
   let order = [], scale = null;
 
-  // models: { key, label, colour, locked }; ahead: the curve and the untrained answers, or null.
-  function draw({ trace, models, ahead, amplitude, noisy, isRunning }) {
+  // trace: the latest steps, step k at k % size; models: { key, label, colour, locked };
+  // ahead: the curve and the untrained answers, or null;
+  // pen: the step and the value where a curve is being drawn, or null.
+  function draw({ trace, models, ahead, amplitude, ticks = [-1, 0, 1], noisy, pen, isRunning }) {
     const width = fit(svg, root, TALL), right = width - (width < 480 ? 74 : 110);
-    const last = trace.next - 1, from = Math.max(0, last - REACH * VIEW), begin = Math.ceil(from);
-    const top = 1.4 * Math.max(1, amplitude);
-    const x = (k) => ((k - from) / VIEW) * (right - EDGE), y = (value) => ((top - value) / (2 * top)) * PLOT;
-    scale = { x: (px) => from + ((px - EDGE) / (right - EDGE)) * VIEW, y: (px) => top - ((px - HEADROOM) / PLOT) * 2 * top, right };
+    const { size } = trace, last = trace.next - 1, from = Math.max(0, last - REACH * VIEW), begin = Math.ceil(from);
+    const middle = ticks[1], reach = 1.4 * Math.max(ticks[2] - middle, amplitude), top = middle + reach;
+    const x = (k) => ((k - from) / VIEW) * (right - EDGE), y = (value) => ((top - value) / (2 * reach)) * PLOT;
+    scale = { x: (px) => from + ((px - EDGE) / (right - EDGE)) * VIEW, y: (px) => top - ((px - HEADROOM) / PLOT) * 2 * reach, right };
     Object.entries({ x: EDGE, y: HEADROOM, width: right - EDGE + 8, height: PLOT }).forEach(([k, v]) => frame.setAttribute(k, v));
 
-    for (const value of [-1, 0, 1]) {
-      axes.put("text", `y ${value}`, { class: "tick", x: EDGE - 8, y: HEADROOM + y(value) + 4, "text-anchor": "end" }, `${value}`.replace("-", "−"));
+    for (const value of ticks) {
+      axes.put("text", `y ${value}`, { class: "tick", x: EDGE - 8, y: HEADROOM + y(value) + 4, "text-anchor": "end" }, `${+value.toPrecision(3)}`.replace("-", "−"));
     }
     for (let k = Math.ceil(from / 100) * 100; k <= from + VIEW; k += 100) {
       axes.put("text", `x ${k}`, { class: "tick", x: EDGE + x(k), y: HEADROOM + PLOT + 18, "text-anchor": "middle" }, `${k}`);
@@ -73,10 +40,12 @@ function chart(svg, root) {
     }
     if (noisy && began) {
       let d = "";
-      for (let k = begin; k <= last; k++) d += `M${x(k).toFixed(1)} ${y(trace.seen[k % HELD]).toFixed(1)}h0`;
+      for (const seen of [trace.seen].flat()) { // of one run, or a list of several
+        for (let k = begin; k <= last; k++) if (Number.isFinite(seen[k % size])) d += `M${x(k).toFixed(1)} ${y(seen[k % size]).toFixed(1)}h0`;
+      }
       lines.put("path", "seen", { class: "samples", d });
     }
-    if (began) lines.put("path", "signal", { class: "curve signal", d: path(begin, last, x, (k) => y(trace.clean[k % HELD])) });
+    if (began) lines.put("path", "signal", { class: "curve signal", d: path(begin, last, x, (k) => y(trace.clean[k % size])) });
     for (const { key, label, colour, locked } of [...models].reverse()) { // the first lies on top
       const style = hue(colour), guess = trace.guess.get(key), before = ahead?.guess.get(key);
       if (!began && before) {
@@ -85,15 +54,16 @@ function chart(svg, root) {
         ends.push({ key, colour, label, y: y(before.at(-1)) });
       }
       if (!began || !guess) continue;
-      lines.put("path", `guess-${key}`, { class: "curve", style, d: path(begin, last, x, (k) => y(guess[k % HELD])) });
+      lines.put("path", `guess-${key}`, { class: "curve", style, d: path(begin, last, x, (k) => y(guess[k % size])) });
       let sum = 0, n = 0;
-      for (let k = Math.max(begin, last - 5); k <= last; k++) if (Number.isFinite(guess[k % HELD])) { sum += guess[k % HELD]; n++; }
+      for (let k = Math.max(begin, last - 5); k <= last; k++) if (Number.isFinite(guess[k % size])) { sum += guess[k % size]; n++; }
       const mean = y(sum / n);
       if (n) ends.push({ key, colour, label: `${label}${mean < 0 ? " ↑" : mean > PLOT ? " ↓" : ""}`, y: mean });
       if (locked !== null && locked >= from) {
-        lines.put("circle", `dot-${key}`, { class: "dot", style, cx: x(locked), cy: y(guess[locked % HELD]), r: 5 });
+        lines.put("circle", `dot-${key}`, { class: "dot", style, cx: x(locked), cy: y(guess[locked % size]), r: 5 });
       }
     }
+    if (pen) lines.put("circle", "pen", { class: "dot", style: "--hue: var(--ink)", cx: x(pen[0]), cy: y(pen[1]), r: 5 });
     lines.done();
 
     const lanes = [];
@@ -103,7 +73,7 @@ function chart(svg, root) {
       const lane = free < 0 ? lanes.length : free, line = 13 + LANE * lane;
       if (lane >= LANES) continue; // no room: the list below has it, too
       lanes[lane] = left + length + 8;
-      words.put("path", `mark-${key}`, { class: "curve thin", style: hue(colour), d: `M${at} ${line + 4}V${HEADROOM + y(trace.guess.get(key)[locked % HELD])}` });
+      words.put("path", `mark-${key}`, { class: "curve thin", style: hue(colour), d: `M${at} ${line + 4}V${HEADROOM + y(trace.guess.get(key)[locked % size])}` });
       words.put("text", `mark-label-${key}`, { class: "label", style: hue(colour), x: left, y: line }, text);
     }
     trace.events.filter(({ step }) => step >= from).forEach(({ step, words: text }, i) => {
@@ -127,6 +97,7 @@ function chart(svg, root) {
       words.put("text", `label-${key}`, { class: "label", style: hue(colour), x: left, y: HEADROOM + height + 4 }, label);
     }
     words.done();
+    return { width, right };
   }
 
   // The step and the value under a pointer.

@@ -17,7 +17,7 @@ function render({ model, el }) {
       <button type="button" data-name="step">Step</button><button type="button" data-name="reset">Reset</button>
       <button type="button" data-name="freeze">Freeze the weights</button>
       <button type="button" data-name="kick">Kick</button><div class="sliders">${turn.lr}</div></div>
-    <svg data-name="chart" role="img"></svg>
+    <svg data-name="chart" role="img" tabindex="-1"></svg>
     <p class="source" data-name="rate"></p>
     ${rows.html}
     <p class="note" data-name="note" role="status" hidden></p>
@@ -30,9 +30,21 @@ function render({ model, el }) {
     <p class="unseen" data-name="says" aria-live="polite"></p>`, [], draw);
   const picture = chart(part("chart"), root), calm = matchMedia("(prefers-reduced-motion: reduce)");
   const ours = session(model, hear);
+  const own = pen(part, picture, {
+    say,
+    before: () => toPoints(drawnOf(settings)),
+    drawn(points) {
+      if (ours.trace.next) { // over a whole period, from step 0
+        ours.trace = new Trace([]);
+        restart();
+      }
+      apply({ curve: "drawn", amplitude: 1, drawn: fromPoints(points) });
+    },
+    changed: () => (own.isOn() ? play(false) : draw()),
+  });
 
   let settings = model.get("settings");
-  let isPlaying = false, isFrozen = false, drawing = null; // drawing: the points of a curve that is being drawn
+  let isPlaying = false, isFrozen = false;
   let timer, writing, before = 0, credit = 0, spoken = 0, rate = 0, rated = null;
 
   const presetOf = (key) => presets.find((one) => one.key === key);
@@ -130,20 +142,29 @@ function render({ model, el }) {
     }, 300);
   }
 
-  function read(event) { // from the address: when the page opens, and at each link
-    if (!model.isStatic || addressed(location.hash) !== name) return;
-    const { settings: found, ignored } = fromAddress(location.hash, first, rules);
+  function read(fragment, isAsked) {
+    if (addressed(fragment) !== name) return;
+    const { settings: found, ignored } = fromAddress(fragment, first, rules);
     const words = ignored.length ? `Left out of the address, being no setting of this playground or out of its range: ${ignored.slice(0, 5).join(", ")}.` : "";
     part("note").textContent = words;
     part("note").hidden = !words;
     settings = found;
     model.set("settings", settings);
-    if (!event) return;
+    model.save_changes();
+    if (!isAsked) return;
     part("look").open = settings.inside !== "";
     clearTimeout(writing);
     play(false);
     restart();
     root.scrollIntoView({ block: "nearest", behavior: calm.matches ? "auto" : "smooth" });
+  }
+  const go = () => model.isStatic && read(location.hash, true); // a link has changed the page's address
+
+  function follow(event) { // a link that does not: it is there already, or we are in a notebook
+    const fragment = event.target.closest?.("a")?.hash, notebook = (element) => element.closest(".jp-Notebook");
+    if (!fragment || notebook(event.target) !== notebook(root) || (model.isStatic && fragment !== location.hash) || addressed(fragment) !== name) return;
+    event.preventDefault();
+    read(fragment, true);
   }
 
   function heed() { // what Python set
@@ -156,7 +177,7 @@ function render({ model, el }) {
   function hint(keys) {
     const states = keys.map((key) => ours.told.get(key)), gone = keys.filter((key) => ours.told.get(key).diverged !== null);
     if (ours.failed) return `${ours.failed} Press Reset.`;
-    if (drawing) return "Draw a curve on the chart, from left to right.";
+    if (own.isOn()) return "Draw a curve on the chart with the pointer, or with the arrow keys, and end with Enter.";
     if (!trained().length) return "Choose a model below.";
     if (gone.length) return `${gone.map(labelOf).join(", ")} diverged: the numbers grew beyond all bounds. Press Reset, or lower the learning rate first.`;
     if (isFrozen) return "The weights stand still now. Do the lines still follow the curve?";
@@ -166,9 +187,9 @@ function render({ model, el }) {
   }
 
   function draw() {
-    const keys = trained().filter((key) => ours.told.has(key)), { trace, told } = ours, isRunning = isPlaying && !drawing;
+    const keys = trained().filter((key) => ours.told.has(key)), { trace, told } = ours, isRunning = isPlaying && !own.isOn();
     picture.draw({
-      trace, isRunning, ahead: trace.next < VIEW ? ours.ahead : null, amplitude: settings.amplitude, noisy: settings.noise > 0,
+      trace, isRunning, pen: own.at(), ahead: trace.next < VIEW ? ours.ahead : null, amplitude: settings.amplitude, noisy: settings.noise > 0,
       models: keys.map((key) => ({ key, label: labelOf(key), colour: presetOf(key).colour, locked: told.get(key).locked })),
     });
     const now = performance.now();
@@ -183,8 +204,6 @@ function render({ model, el }) {
     part("kick").disabled = part("freeze").disabled = !trace.next;
     part("freeze").classList.toggle("lit", !isFrozen && keys.some((key) => told.get(key).locked !== null));
     part("reset").classList.toggle("lit", keys.some((key) => told.get(key).diverged !== null));
-    part("draw").setAttribute("aria-pressed", drawing !== null);
-    part("chart").classList.toggle("drawing", drawing !== null);
     rows.show(part, { models: settings.models, fits, told, trace });
     turn.show(part, settings);
     const open = keys.filter((key) => told.get(key).records.length), select = part("inside");
@@ -237,41 +256,11 @@ function render({ model, el }) {
       part("copied").textContent = "selected: copy it from below";
     }
   });
-  on("draw", "click", () => {
-    drawing = drawing ? null : toPoints(drawnOf(settings));
-    if (drawing) play(false);
-    draw();
-  });
-  let last = null; // the point that was drawn last, while the pointer is down
-  function stroke(event) {
-    const [step, value] = picture.under(event), n = drawing.length, at = clamp(Math.round((step / VIEW) * n), 0, n - 1);
-    const [from, low] = last ?? [at, value], way = Math.max(1, Math.abs(at - from));
-    for (let i = 0; i <= way; i++) drawing[Math.round(from + ((at - from) * i) / way)] = low + ((value - low) * i) / way;
-    last = [at, value];
-    apply({ curve: "drawn", amplitude: 1, drawn: fromPoints(drawing) });
-  }
-  on("chart", "pointerdown", (event) => {
-    if (!drawing) return;
-    event.preventDefault();
-    part("chart").setPointerCapture(event.pointerId);
-    if (ours.trace.next) { // draw over a whole period, from step 0
-      ours.trace = new Trace([]);
-      restart();
-    }
-    stroke(event);
-  });
-  on("chart", "pointermove", (event) => last && stroke(event));
-  for (const type of ["pointerup", "pointercancel"]) {
-    on("chart", type, () => {
-      if (last) last = drawing = null;
-      draw();
-    });
-  }
-
-  read();
+  if (model.isStatic) read(location.hash, false);
   part("look").open = settings.inside !== "";
   model.on("change:settings", heed);
-  addEventListener("hashchange", read);
+  addEventListener("hashchange", go);
+  addEventListener("click", follow, true);
   start();
   const near = new IntersectionObserver((entries) => { // the worker is made where it is seen
     if (ours.isOpen() || !entries.some(({ isIntersecting }) => isIntersecting)) return;
@@ -284,7 +273,8 @@ function render({ model, el }) {
     play(false);
     clearTimeout(writing);
     near.disconnect();
-    removeEventListener("hashchange", read);
+    removeEventListener("hashchange", go);
+    removeEventListener("click", follow, true);
     model.off("change:settings", heed);
     ours.close();
     leave();

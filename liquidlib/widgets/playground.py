@@ -111,7 +111,7 @@ class Playground(anywidget.AnyWidget):
     """
 
     _esm = worker() + script(
-        "address", "python", "chart", "strips", "controls", "table", "session", "playground"
+        "address", "python", "chart", "strips", "pen", "controls", "table", "session", "playground"
     )
     _css = style()
 

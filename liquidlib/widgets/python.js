@@ -22,10 +22,8 @@ function asPython(settings, presets, steps) {
   const curve = curveOf(settings), drawn = curve.kind === "drawn";
   const made = presets.map(({ python }) => (python[settings.initial] ?? python.ordinary)
     .replace("{seed}", seed).replace("{window}", window));
-  const usesRule = made.some((text) => text.includes("published_rule"));
-  const used = ["CfC", "Constant", "Curve", "GRU", "LSTM", "Linear", "Normal", "Uniform", "initialise", "published", "track"]
-    .filter((name) => ["Curve", "track"].includes(name) || made.some((text) => text.includes(`${name}(`))
-      || (usesRule && ["Constant", "Normal", "Uniform"].includes(name)));
+  const used = ["CfC", "Curve", "GRU", "LSTM", "Linear", "initialise", "published", "published_rule", "track"]
+    .filter((name) => ["Curve", "track"].includes(name) || made.some((text) => new RegExp(`\\b${name}\\b[()]`).test(text)));
   const given = [];
   const say = (name, value, usual) => { if (value !== usual) given.push(`${name}=${typeof value === "string" ? `"${value}"` : value}`); };
   say("kind", drawn ? "csv" : curve.kind, "sine");
@@ -45,7 +43,6 @@ function asPython(settings, presets, steps) {
     frequency !== 1 ? "import math\n" : "",
     drawn ? "import numpy as np\n" : "",
     `from liquidlib import ${used.join(", ")}\n\n`,
-    usesRule ? PUBLISHED_RULE : "",
     drawn ? `points = [${toPoints(drawnOf(settings)).join(", ")}]
 period = np.interp(np.arange(${PERIOD}) / ${PERIOD / toPoints(drawnOf(settings)).length}, np.arange(${toPoints(drawnOf(settings)).length + 1}), [*points, points[0]])
 np.savetxt("drawn.csv", np.tile(period, ${periods}), header="value", comments="")
@@ -55,12 +52,3 @@ np.savetxt("drawn.csv", np.tile(period, ${periods}), header="value", comments=""
     `runs = [track(model, curve, steps=${steps}, ${settled.join(", ")}, engine="tape") for model in models]\n`,
   ].join("");
 }
-
-const PUBLISHED_RULE = `
-def published_rule(name, parameter):
-    if name.startswith("lstm."):
-        return Constant(0.0) if "bias" in name else Normal(0.5)
-    return Constant(0.1) if "bias" in name else Uniform((3 / parameter.shape[1]) ** 0.5)
-
-
-`;

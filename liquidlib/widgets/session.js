@@ -1,5 +1,42 @@
 // The page's half of a run: it asks the worker for steps and keeps what the worker tells.
 
+const HELD = 1024; // steps that a trace keeps
+
+// The latest steps of a run, for the picture and the numbers below it.
+class Trace {
+  constructor(keys) {
+    this.size = HELD;
+    const ring = () => new Float32Array(HELD).fill(NaN);
+    this.next = 0; // number of the step to come
+    this.clean = ring();
+    this.seen = ring();
+    this.guess = new Map(keys.map((key) => [key, ring()]));
+    this.events = []; // { step, words }: kicks, freezes, changes
+  }
+
+  take({ first, clean, seen, models }) {
+    clean.forEach((value, i) => {
+      this.clean[(first + i) % HELD] = value;
+      this.seen[(first + i) % HELD] = seen[i];
+      for (const { key, guess } of models) this.guess.get(key)[(first + i) % HELD] = guess[i];
+    });
+    this.next = first + clean.length;
+    this.events = this.events.filter(({ step }) => step > this.next - HELD);
+  }
+
+  tell(words) {
+    this.events.push({ step: this.next, words });
+  }
+
+  // Mean absolute error of the last `n` steps.
+  error(key, n = 50) {
+    const first = Math.max(0, this.next - n), guess = this.guess.get(key);
+    let sum = 0;
+    for (let k = first; k < this.next; k++) sum += Math.abs(guess[k % HELD] - this.clean[k % HELD]);
+    return sum / (this.next - first);
+  }
+}
+
 // model: the widget's. heard(kind, data) is called after "ready", "steps", "peek" and "error".
 function session(model, heard) {
   const packed = model.get("packed"), places = model.get("places"), presets = model.get("presets");

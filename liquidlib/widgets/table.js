@@ -1,4 +1,4 @@
-// The playground's models: one row for each kind, with its size and how well it does.
+// The models below the picture: one row for each kind, with its size and how well it does.
 
 function table(presets) {
   const families = Object.values(presets.reduce((found, one) => {
@@ -11,7 +11,7 @@ function table(presets) {
     <span><label><input type="checkbox" data-name="on-${i}"><i></i> ${escaped(family[0].label)}</label>${family.length > 1 ? sizes(family, i) : ""}</span>
     <small data-name="count-${i}"></small><span data-name="error-${i}"></span>
     <span data-name="share-${i}"></span><span data-name="lock-${i}"></span></div>`;
-  const html = `<div class="runs kinds" data-name="rows"><div class="run head"><span></span><small>parameters</small>
+  const html = `<div class="runs" data-name="rows"><div class="run head"><span></span><small>parameters</small>
     <small>mean error, 50 steps</small><small>within 0.005</small><small>lock-on</small></div>${families.map(row).join("")}</div>`;
 
   function show(part, { models, fits, told, trace }) {
