@@ -27,7 +27,8 @@ def test_a_stored_experiment_is_whole_and_names_what_made_it(experiment):
     stored = load_sweep(experiment)
     registered = EXPERIMENTS[experiment]
     rows = [setting | {"seed": seed} for setting in registered.grid for seed in registered.seeds]
-    assert stored.table[list(rows[0])].to_dict("records") == rows
+    table = stored.table[list(rows[0])].astype(object)
+    assert table.where(table.notna(), None).to_dict("records") == rows
     assert stored.meta["experiment"] == experiment and stored.meta["missing"] == {}
     assert stored.meta["command"] == f"python -m liquidlib.sweeps {experiment}"
     assert {"torch", "python", "liquidlib"} <= stored.meta["versions"].keys()

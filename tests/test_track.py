@@ -155,7 +155,11 @@ def test_presets_reach_the_optimiser():
         ({"eps": -1.0}, ValueError, "eps must be"),
         ({"weight_decay": -1.0}, ValueError, "weight_decay must be"),
         ({"device": "tpu"}, ValueError, "device must be one of 'auto', 'cuda', 'mps', 'cpu'"),
-        ({"engine": "jax"}, ValueError, "engine must be one of 'auto', 'torch', 'tape', got 'jax'"),
+        (
+            {"engine": "jax"},
+            ValueError,
+            "engine must be one of 'auto', 'torch', 'tape', 'wasm', got 'jax'",
+        ),
         ({"seed": -1}, ValueError, "seed must be"),
     ],
 )

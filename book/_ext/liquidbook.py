@@ -119,6 +119,7 @@ def write_front_door(app: Sphinx, exception: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, object]:
     """Connect the steps to Sphinx."""
     app.setup_extension("engine_table")
+    app.setup_extension("claims_table")
     app.connect("config-inited", configure)
     app.connect("html-page-context", finish_widgets, priority=600)  # after MyST-NB
     app.connect("build-finished", copy_mathjax)

@@ -8,6 +8,7 @@ from liquidlib.sweeps.online import online
 
 _PUBLISHED = {"size": "published", "initial": "published", "steps": 1400}
 _HEIGHTS = {"inputs": "value", "horizon": 1, "time": "elapsed"}
+_SHORT = 400  # steps, a bit more than a period
 _RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
 
 
@@ -34,7 +35,8 @@ def reproduction() -> list[dict]:
 def weights() -> list[dict]:
     """Return the published sizes: initial weights by learning rate by inputs."""
     return _whole(
-        {"model": model, "size": "published", "initial": initial, "lr": lr, "steps": 500} | inputs
+        {"model": model, "size": "published", "initial": initial, "lr": lr, "steps": _SHORT}
+        | inputs
         for model, initial, inputs, lr in product(
             ("cfc", "lstm"), ("published", "ordinary"), ({}, _HEIGHTS), (0.001, 0.01)
         )
@@ -44,7 +46,7 @@ def weights() -> list[dict]:
 def rates() -> list[dict]:
     """Return five models of 32 units, or 82 weights, at seven learning rates each."""
     return _whole(
-        {"model": model, "initial": initial, "lr": lr, "steps": 500}
+        {"model": model, "initial": initial, "lr": lr, "steps": _SHORT}
         for model, initial, lr in product(
             ("cfc", "cfc-mixed", "lstm", "gru", "linear"), ("ordinary", "published"), _RATES
         )
@@ -54,7 +56,7 @@ def rates() -> list[dict]:
 def factors() -> list[dict]:
     """Return CfC and LSTM of 32 units with one factor changed, each at four learning rates."""
     return _whole(
-        {"model": model, "lr": lr, "steps": 500} | change
+        {"model": model, "lr": lr, "steps": _SHORT} | change
         for model in ("cfc", "lstm")
         for change in _changes(model)
         for lr in ((0.01, 0.03, 0.1, 0.3) if "optimiser" in change else (0.001, 0.003, 0.01, 0.03))

@@ -1,0 +1,272 @@
+"""The numbers in the verdicts on claims: one function a number.
+
+A function's name is the placeholder that it fills in ``claims.yml``. Its arguments are the stored
+sweeps that it reads, by name. It returns text: a median, a ratio or a share, and in brackets the
+95 % interval. Steps are counted as the sources count them, with the ticks that fill a window.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import lru_cache
+from inspect import getmembers, isfunction, signature
+
+import numpy as np
+import pandas as pd
+
+from liquidlib import (
+    Sweep,
+    load_sweep,
+    median_interval,
+    published,
+    ratio_interval,
+    survival,
+)
+
+load = lru_cache(load_sweep)
+
+_PERCENT = "\u00a0%"  # no line breaks before it
+
+
+def evidence() -> dict[str, Callable[..., str]]:
+    """Return the functions of this file that compute a number, by name."""
+    named = {"evidence", "needed", "computed"}
+    return {
+        name: found
+        for name, found in getmembers(sys.modules[__name__], isfunction)
+        if found.__module__ == __name__ and not name.startswith("_") and name not in named
+    }
+
+
+def needed(name: str) -> list[str]:
+    """Return the names of the sweeps that a number rests on."""
+    return [*signature(evidence()[name]).parameters]
+
+
+def computed(name: str) -> str:
+    """Return a number from the stored sweeps."""
+    return evidence()[name](*map(load, needed(name)))
+
+
+# The comparison ------------------------------------------------------------------------------
+
+
+def b1_lock_on(reproduction: Sweep) -> str:
+    """Return when the linear model locks on."""
+    return _step(_runs(reproduction, model="linear").lock_10)
+
+
+def b1_narrow(reproduction: Sweep) -> str:
+    """Return when it locks on at half the usual tolerance."""
+    return _step(_runs(reproduction, model="linear").lock_05)
+
+
+def b2_from(reproduction: Sweep) -> str:
+    """Return the step from which the linear model's mean error is above 0.1 again."""
+    runs = _runs(reproduction, model="linear")
+    errors = reproduction.series["error"][runs.index]
+    length = runs.steps.iloc[0] // errors.shape[1]  # steps in one mean
+    after = np.arange(errors.shape[1]) > runs.lock_10.to_numpy()[:, None] // length
+    large = after & (errors > 0.1)
+    first = np.where(large.any(axis=1), large.argmax(axis=1) * length, np.inf)
+    return _step(first)
+
+
+def b2_late(reproduction: Sweep) -> str:
+    """Return the linear model's mean error in the last 100 steps."""
+    return _median(_runs(reproduction, model="linear").late)
+
+
+def b3_by_900(reproduction: Sweep) -> str:
+    """Return how many LSTMs have locked on by step 900, each window from a zero state."""
+    return _share(_lstm(reproduction, "zero").lock_10 + _fill() <= 900)
+
+
+def b3_end(reproduction: Sweep) -> str:
+    """Return how many have by the end."""
+    return _share(np.isfinite(_lstm(reproduction, "zero").lock_10))
+
+
+def b3_wide(reproduction: Sweep) -> str:
+    """Return when they lock on at tolerance 0.2."""
+    return _step(_lstm(reproduction, "zero").lock_20)
+
+
+def b3_by_900_carried(reproduction: Sweep) -> str:
+    """Return how many have locked on by step 900 with the state carried on."""
+    return _share(_lstm(reproduction, "carried").lock_10 + _fill() <= 900)
+
+
+def b3_end_carried(reproduction: Sweep) -> str:
+    """Return how many of these have by the end."""
+    return _share(np.isfinite(_lstm(reproduction, "carried").lock_10))
+
+
+def b3_wide_carried(reproduction: Sweep) -> str:
+    """Return when these lock on at tolerance 0.2."""
+    return _step(_lstm(reproduction, "carried").lock_20)
+
+
+def b4_cfc(reproduction: Sweep) -> str:
+    """Return when the CfC locks on."""
+    return _step(_cfc(reproduction).lock_10)
+
+
+def b4_cfc_wide(reproduction: Sweep) -> str:
+    """Return when the CfC locks on at twice the usual tolerance."""
+    return _step(_cfc(reproduction).lock_20)
+
+
+def b4_gaussian(reproduction: Sweep) -> str:
+    """Return how many times later the LSTM from N(0, 0.5²) locks on, at tolerance 0.2."""
+    return _times(_lstm(reproduction, "zero").lock_20, _cfc(reproduction).lock_20)
+
+
+def b4_ordinary(weights: Sweep) -> str:
+    """Return how many times later an LSTM with ordinary weights locks on than the CfC."""
+    usual = {"lr": 0.01, "inputs": "position"}
+    lstm = _runs(weights, model="lstm", initial="ordinary", **usual)
+    return _times(lstm.lock_10, _runs(weights, model="cfc", initial="published", **usual).lock_10)
+
+
+def b5_stays(reproduction: Sweep) -> str:
+    """Return how many CfCs never err by more than 0.2 again once they have locked on."""
+    return _share(_cfc(reproduction).worst <= 0.2)
+
+
+def b5_late(reproduction: Sweep) -> str:
+    """Return the CfC's mean error in the last 100 steps."""
+    return _median(_cfc(reproduction).late)
+
+
+def b6_lstm(rates: Sweep) -> str:
+    """Return how many times the CfC's steps the LSTM needs, each at its own best setting."""
+    return _ratio(_tuned(rates, "lstm").lock_10, _tuned(rates, "cfc").lock_10)
+
+
+def b6_gru(rates: Sweep) -> str:
+    """Return how many times the GRU needs."""
+    return _ratio(_tuned(rates, "gru").lock_10, _tuned(rates, "cfc").lock_10)
+
+
+# The tutorial --------------------------------------------------------------------------------
+
+
+def t1_locked(reproduction: Sweep) -> str:
+    """Return how many CfCs lock on with the tutorial's settings."""
+    return _share(np.isfinite(_tutorial(reproduction).lock_10))
+
+
+def t1_lock_on(reproduction: Sweep) -> str:
+    """Return when they lock on."""
+    return _step(_tutorial(reproduction).lock_10)
+
+
+def t1_stays(reproduction: Sweep) -> str:
+    """Return how many of them never err by more than 0.2 again."""
+    return _share(_tutorial(reproduction).worst <= 0.2)
+
+
+def t1_late(reproduction: Sweep) -> str:
+    """Return their mean error in the last 100 steps."""
+    return _median(_tutorial(reproduction).late)
+
+
+def t1_worse(reproduction: Sweep) -> str:
+    """Return how many times that is the mean error with the settings of the comparison."""
+    return _ratio(_tutorial(reproduction).late, _cfc(reproduction).late)
+
+
+def t3_test(reproduction: Sweep) -> str:
+    """Return the CfC's last rolling accuracy with the settings of the comparison."""
+    return _percent(_cfc(reproduction).accuracy)
+
+
+def t3_tutorial(reproduction: Sweep) -> str:
+    """Return it with the tutorial's settings."""
+    return _percent(_tutorial(reproduction).accuracy)
+
+
+# Which runs ----------------------------------------------------------------------------------
+
+
+def _runs(sweep: Sweep, **setting: object) -> pd.DataFrame:
+    """Return a setting's rows, by seed."""
+    table = sweep.table
+    for name, value in setting.items():
+        table = table[table[name] == value]
+    if table.seed.duplicated().any() or table.empty:
+        raise ValueError(f"setting must name one setting of the sweep, got {setting}")
+    return table
+
+
+def _cfc(sweep: Sweep) -> pd.DataFrame:
+    return _runs(sweep, model="cfc", beta2=0.999)
+
+
+def _tutorial(sweep: Sweep) -> pd.DataFrame:
+    return _runs(sweep, model="cfc", beta2=0.95)
+
+
+def _lstm(sweep: Sweep, state: str) -> pd.DataFrame:
+    return _runs(sweep, model="lstm", state=state)
+
+
+def _tuned(rates: Sweep, model: str) -> pd.DataFrame:
+    """Return a model's seeds from 10 on, at the setting that is best for those below 10."""
+    runs = rates.table[rates.table.model == model]
+    setting = runs[runs.seed < 10].groupby(["initial", "lr"]).lock_10.median().idxmin()
+    runs = runs[(runs.initial == setting[0]) & (runs.lr == setting[1])]
+    return runs[runs.seed >= 10]
+
+
+# As text -------------------------------------------------------------------------------------
+
+
+@lru_cache
+def _fill() -> int:
+    """Return the ticks that fill the published window."""
+    return published("linear", seed=0)[1].window
+
+
+def _between(values: tuple[float, float, float], shown: Callable[[float], str]) -> str:
+    """Return a value and its interval."""
+    value, low, high = map(shown, values)
+    return f"{value} ({low} to {high})"
+
+
+def _step(locks: object) -> str:
+    steps = median_interval(np.asarray(locks, dtype=float) + _fill())
+    return _between(steps, lambda x: f"{x:,.0f}" if x < np.inf else "never")
+
+
+def _median(values: object) -> str:
+    return _between(median_interval(values), _two)
+
+
+def _percent(shares: object) -> str:
+    share, low, high = (100 * bound for bound in median_interval(shares))
+    return f"{share:.0f}{_PERCENT} ({low:.0f} to {high:.0f}{_PERCENT})"
+
+
+def _ratio(a: object, b: object) -> str:
+    return _between(ratio_interval(a, b), _two)
+
+
+def _times(a: object, b: object) -> str:
+    """Return how many times later than ``b`` are the lock-ons ``a``, as the sources count."""
+    return _ratio(np.asarray(a) + _fill(), np.asarray(b) + _fill())
+
+
+def _share(which: object) -> str:
+    """Return how many runs something holds for."""
+    which = np.asarray(which)
+    left = survival(np.where(which, np.inf, 0), end=1)
+    low, high = (f"{100 * bound[-1]:.0f}" for bound in (left.low, left.high))
+    return f"{which.sum()} of {len(which)} ({low} to {high}{_PERCENT})"
+
+
+def _two(x: float) -> str:
+    """Return a number to two digits, or to its last whole one."""
+    return "∞" if x == np.inf else f"{x:#.2g}" if x < 9.95 else f"{x:,.0f}"
