@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from liquidlib import (
     RNN,
@@ -288,6 +289,30 @@ def test_without_a_compiler_the_tape_runs_as_webassembly(no_compiler):
     for engine in ("auto", "tape"):
         _, run = pair_by_torch_and(engine, lambda: CfC(1, 4, 1, seed=1))
         assert run.engine == "tape, wasm"
+
+
+class Filter(nn.Module):
+    """Gives the last output alone, (1, 1, 1)."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.net = nn.Sequential(nn.Linear(9, 4), nn.Tanh(), nn.Linear(4, 1))
+
+    def forward(self, x, timespans=None, mask=None):
+        return self.net(x[:, :, 0])[:, None], None
+
+
+def test_an_output_of_the_last_step_alone_will_do():
+    _, run = pair_by_torch_and("tape", Filter)
+    assert run.engine.startswith("tape")
+
+    class Flat(Filter):
+        def forward(self, x, timespans=None, mask=None):
+            return self.net(x[:, :, 0]), None
+
+    with pytest.raises(ValueError, match=r"must give an output \(1, T, 1\), or \(1, 1, 1\), got"):
+        track(Flat(), Curve(window=9), 3, engine="tape")
 
 
 def test_what_the_tape_cannot_run_goes_to_pytorch():

@@ -31,7 +31,8 @@ def lower(
     ----------
     model : nn.Module
         Of float32. Its ``forward`` takes ``x`` (1, T, F), and ``timespans`` (1, T) and ``mask``
-        (1, T, F) if it names them; it gives (1, T, 1), or a tuple that begins with it.
+        (1, T, F) if it names them; it gives (1, T, 1), or a tuple that begins with it. Only the
+        last output counts, so that (1, 1, 1) will do.
         Parameters that do not require a gradient, or that the output does not depend on, are
         left as they are, as PyTorch's optimisers leave them. It is not changed.
     window : int
@@ -101,9 +102,9 @@ def _no_gradient_hooks(model: nn.Module) -> None:
 def _trained(model: nn.Module, window: int, input_size: int) -> dict[str, Tensor]:
     """Return the parameters that training changes: those that the output depends on."""
     given = _run(model, window, input_size)
-    if given.dim() != 3 or given.shape[:2] != (1, window):
+    if given.dim() != 3 or len(given) != 1:
         raise ValueError(
-            f"model must give an output (1, T, 1) = (1, {window}, 1), got {tuple(given.shape)}"
+            f"model must give an output (1, T, 1), or (1, 1, 1), got {tuple(given.shape)}"
         )
     checks.one_output(given)
     asked = {name: p for name, p in model.named_parameters() if p.requires_grad}

@@ -72,8 +72,9 @@ class Playground(anywidget.AnyWidget):
     ----------
     models : sequence of str or nn.Module, or dict of nn.Module, optional
         What is trained at first: keys of presets, such as ``"cfc-32"``, or models of your own,
-        which are lowered here and begin with the weights that they hold; a dict gives them their
-        labels. The presets can be chosen besides. Default: CfC and LSTM of 32 units and Linear.
+        which are lowered here (see `lower` for what they take and give) and begin with the weights
+        that they hold; a dict gives them their labels. The presets can be chosen besides. Default:
+        CfC and LSTM of 32 units and Linear.
     name : str
         What addresses call it. Two on one page need two names.
     **settings
