@@ -38,7 +38,7 @@ from liquidlib.plots import COLOURS, label_ends, plot_run, plot_runs, use_style
 from liquidlib.signals import Curve, Window
 from liquidlib.sweeps import Sweep, load_stored, load_sweep, sweep
 from liquidlib.training import PRESETS, Run, published, published_rule, track, training_step
-from liquidlib.widgets import Gate, Playground, TapeStepper, Tracking
+from liquidlib.widgets import Gate, Playground, SweepMap, TapeStepper, Tracking
 
 __all__ = [
     "COLOURS",
@@ -61,6 +61,7 @@ __all__ = [
     "SequenceModel",
     "Survival",
     "Sweep",
+    "SweepMap",
     "Tape",
     "TapeStepper",
     "Tracking",

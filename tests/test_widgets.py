@@ -8,7 +8,7 @@ import pytest
 from traitlets import TraitError
 
 from liquidlib import load_stored, lock_on, published, track
-from liquidlib.widgets import Gate, TapeStepper, Tracking
+from liquidlib.widgets import Gate, SweepMap, TapeStepper, Tracking
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +186,8 @@ def test_tracking_refuses_what_no_run_has(runs, name, value, message):
 
 
 @pytest.mark.parametrize(
-    ("widget", "bytes_allowed"), [(Gate, 12_000), (Tracking, 21_500), (TapeStepper, 27_000)]
+    ("widget", "bytes_allowed"),
+    [(Gate, 12_000), (SweepMap, 13_000), (Tracking, 21_500), (TapeStepper, 27_000)],
 )
 def test_script_is_small_and_keeps_to_itself(widget, bytes_allowed):
     script = str(widget._esm)
@@ -197,7 +198,7 @@ def test_script_is_small_and_keeps_to_itself(widget, bytes_allowed):
     assert not re.search(r"https?:|@import|url\(", str(widget._css))
 
 
-@pytest.mark.parametrize("widget", [Gate, Tracking, TapeStepper])
+@pytest.mark.parametrize("widget", [Gate, SweepMap, Tracking, TapeStepper])
 def test_style_is_scoped_and_holds_both_themes(widget):
     css = re.sub(r"/\*.*?\*/", "", str(widget._css), flags=re.S)
     rules = re.sub(r"@(media|container)[^{]*\{", "", css)

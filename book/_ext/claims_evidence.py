@@ -150,6 +150,16 @@ def b6_gru(rates: Sweep) -> str:
     return _ratio(_tuned(rates, "gru").lock_10, _tuned(rates, "cfc").lock_10)
 
 
+def b8_plain(rates: Sweep) -> str:
+    """Return how many small CfCs err by more than 0.2 again once they have locked on."""
+    return _lets_go(rates, "cfc")
+
+
+def b8_mixed(rates: Sweep) -> str:
+    """Return how many do with mixed memory."""
+    return _lets_go(rates, "cfc-mixed")
+
+
 # The tutorial --------------------------------------------------------------------------------
 
 
@@ -219,6 +229,12 @@ def _tuned(rates: Sweep, model: str) -> pd.DataFrame:
     setting = runs[runs.seed < 10].groupby(["initial", "lr"]).lock_10.median().idxmin()
     runs = runs[(runs.initial == setting[0]) & (runs.lr == setting[1])]
     return runs[runs.seed >= 10]
+
+
+def _lets_go(rates: Sweep, model: str) -> str:
+    """Return how many of a model's runs let go, at all settings together."""
+    runs = rates.table[rates.table.model == model]
+    return _share(runs[np.isfinite(runs.lock_10)].worst > 0.2)
 
 
 # As text -------------------------------------------------------------------------------------
