@@ -127,11 +127,11 @@ def visit(browser) -> Iterator[Callable]:
 
 
 @pytest.fixture
-def open_widget(browser, site_url):
-    """Open a page; return its first widget that has the part ``having``, as a `Widget`."""
+def visit_widgets(browser):
+    """Open pages with widgets, at any width and in any theme. Script errors fail the test."""
     contexts = []
 
-    def open_page(path, having, width=1200, dark=False, motion="no-preference"):
+    def open_page(url, width=1000, dark=False, motion="no-preference"):
         context = browser.new_context(
             viewport={"width": width, "height": 1000},
             color_scheme="dark" if dark else "light",
@@ -140,17 +140,28 @@ def open_widget(browser, site_url):
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(30_000)
         page.problems = []
         page.on("pageerror", lambda error: page.problems.append(str(error)))
-        page.goto(f"{site_url}/{path}")
+        page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        assert all(page.problems == [] for page in context.pages)
+        context.close()
+
+
+@pytest.fixture
+def open_widget(visit_widgets, site_url):
+    """Open a page; return its first widget that has the part ``having``, as a `Widget`."""
+
+    def open_page(path, having, width=1200, dark=False, motion="no-preference"):
+        page = visit_widgets(f"{site_url}/{path}", width, dark, motion)
         box = page.locator('.liquid-widget[data-state="ready"]')
         box = box.filter(has=page.locator(f'[data-name="{having}"]')).first
         box.wait_for()
         box.scroll_into_view_if_needed()
         return Widget(page, box)
 
-    yield open_page
-    for context in contexts:
-        assert all(page.problems == [] for page in context.pages)
-        context.close()
+    return open_page

@@ -44,31 +44,17 @@ def rates():
 
 
 @pytest.fixture
-def visit_map(browser, tmp_path):
-    """Open a page with the map first. Script errors fail the test."""
-    contexts = []
+def visit_map(visit_widgets, tmp_path):
+    """Open a page with the map first."""
 
     def visit(*others, width=1000, dark=False):
         path = bare_page.write(tmp_path / "page.html", [rates(), *others])
-        context = browser.new_context(
-            viewport={"width": width, "height": 1000},
-            color_scheme="dark" if dark else "light",
-            has_touch=width < 500,
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.problems = []
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
-        page.goto(path.as_uri())
+        page = visit_widgets(path.as_uri(), width, dark)
         boxes = page.locator('.liquid-widget[data-state="ready"]')
         boxes.nth(len(others)).wait_for()
         return Widget(page, boxes.first)
 
-    yield visit
-    for context in contexts:
-        assert all(page.problems == [] for page in context.pages)
-        context.close()
+    return visit
 
 
 @pytest.fixture

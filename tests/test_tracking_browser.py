@@ -37,32 +37,17 @@ def runs():
 
 
 @pytest.fixture
-def play_runs(browser, tmp_path):
-    """Open a page with a player of runs. Script errors fail the test."""
-    contexts = []
+def play_runs(visit_widgets, tmp_path):
+    """Open a page with a player of runs."""
 
     def visit(runs, width=1000, dark=False, motion="no-preference"):
         path = bare_page.write(tmp_path / "page.html", [Tracking(runs)])
-        context = browser.new_context(
-            viewport={"width": width, "height": 1000},
-            color_scheme="dark" if dark else "light",
-            reduced_motion=motion,
-            has_touch=width < 500,
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.problems = []
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
-        page.goto(path.as_uri())
+        page = visit_widgets(path.as_uri(), width, dark, motion)
         box = page.locator('.liquid-widget[data-state="ready"]')
         box.wait_for()
         return Widget(page, box)
 
-    yield visit
-    for context in contexts:
-        assert all(page.problems == [] for page in context.pages)
-        context.close()
+    return visit
 
 
 @pytest.fixture
