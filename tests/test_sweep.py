@@ -217,7 +217,12 @@ def test_a_run_that_always_kills_its_worker_is_given_up_after_three(run, tmp_pat
 
 def begin(code, tmp_path):
     """Start a Python of its own process group, as a terminal does."""
-    code = f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r})\n" + code
+    before = f"""
+import signal, sys
+sys.path.insert(0, {str(ROOT / "tests")!r})
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a shell's background job
+"""
+    code = before + code
     return subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=tmp_path,
