@@ -24,16 +24,18 @@ book: build ## build the book and show it at a local address
 build: $(STAMP) ## build the book into _build/html
 	@$(BIN)/python tools/build.py
 
+# Tests that share what is costly to make stand side by side: worksteal leaves them to one process.
+# nbval runs the notebooks, and after each chapter its folded solutions (book/conftest.py).
 test: $(STAMP) ## check style, code, notebooks, the build and the pages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	find book -name '*.ipynb' -not -path '*/.ipynb_checkpoints/*' -exec $(BIN)/nbstripout --verify --keep-id {} +
-	$(BIN)/pytest -n 2 -m "not site and not browser"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not site and not browser"
 	$(BIN)/pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout 120 -W default book
 	$(BIN)/python tools/build.py --strict
 	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
 	  $(BIN)/playwright install chromium || echo "No Chromium, and Playwright could not install one."
-	$(BIN)/pytest -n 2 -m "site or browser"
+	$(BIN)/pytest -n 2 --dist worksteal -m "site or browser"
 
 lab: $(STAMP) ## open the chapters in JupyterLab
 	@$(BIN)/jupyter lab --notebook-dir=book

@@ -7,6 +7,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -71,24 +72,48 @@ def browser() -> Iterator[object]:
         chromium.close()
 
 
+@pytest.fixture(scope="session")
+def window_of(browser) -> Callable:
+    """Open windows of the browser: `window_of(width, height, dark, motion, touch)`.
+
+    There is one for each look, kept open by an empty tab, and pages are its tabs: Chromium takes
+    twice as long to open a page with a window of its own.
+    """
+
+    @cache
+    def window(width: int, height: int, dark: bool, motion: str, touch: bool):
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+            reduced_motion=motion,
+            has_touch=touch,
+        )
+        context.new_page()
+        return context
+
+    return window
+
+
+def close(page) -> None:
+    """Close a page, and leave nothing of it to the window's next one."""
+    page.evaluate("localStorage.clear(), sessionStorage.clear()")
+    page.context.clear_permissions()
+    page.close()
+
+
 @pytest.fixture
-def visit(browser) -> Iterator[Callable]:
+def visit(window_of) -> Iterator[Callable]:
     """Open pages: `visit(url, width=1200, dark=False)` returns Playwright's page.
 
     `page.problems` lists script errors, error messages on the console, requests that failed and
     requests to another host, as they come up. The page is loaded, its widgets drawn and its
     formulas set when the call returns.
     """
-    contexts = []
+    pages = []
 
     def open_page(url: str, width: int = 1200, dark: bool = False):
-        context = browser.new_context(
-            viewport={"width": width, "height": 900},
-            color_scheme="dark" if dark else "light",
-            reduced_motion="reduce",
-        )
-        contexts.append(context)
-        page = context.new_page()
+        page = window_of(width, 900, dark, motion="reduce", touch=False).new_page()
+        pages.append(page)
         page.problems = problems = []
         host = urlsplit(url).netloc
 
@@ -122,24 +147,18 @@ def visit(browser) -> Iterator[Callable]:
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        close(page)
 
 
 @pytest.fixture
-def visit_widgets(browser):
+def visit_widgets(window_of):
     """Open pages with widgets, at any width and in any theme. Script errors fail the test."""
-    contexts = []
+    pages = []
 
     def open_page(url, width=1000, dark=False, motion="no-preference"):
-        context = browser.new_context(
-            viewport={"width": width, "height": 1000},
-            color_scheme="dark" if dark else "light",
-            reduced_motion=motion,
-            has_touch=width < 500,
-        )
-        contexts.append(context)
-        page = context.new_page()
+        page = window_of(width, 1000, dark, motion, touch=width < 500).new_page()
+        pages.append(page)
         page.set_default_timeout(30_000)
         page.problems = []
         page.on("pageerror", lambda error: page.problems.append(str(error)))
@@ -147,9 +166,9 @@ def visit_widgets(browser):
         return page
 
     yield open_page
-    for context in contexts:
-        assert all(page.problems == [] for page in context.pages)
-        context.close()
+    for page in pages:
+        assert page.problems == []
+        close(page)
 
 
 @pytest.fixture

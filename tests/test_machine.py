@@ -212,6 +212,11 @@ def sine(name, is_published):
     return make(name, 1, 32, 1, seed=0), Curve()
 
 
+@cache
+def tape_of_sine(name, is_published):
+    return lower(sine(name, is_published)[0])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "is_published", "steps"),
@@ -224,15 +229,21 @@ def sine(name, is_published):
 )
 def test_the_losses_on_the_sine_are_pytorch_s(vm, name, is_published, steps):
     expected = losses_by_torch(name, is_published, steps)
-    model, curve = sine(name, is_published)
-    machine = start(lower(model), vm, **DEFAULT | {"lr": 1e-3})
+    _, curve = sine(name, is_published)
+    machine = start(tape_of_sine(name, is_published), vm, **DEFAULT | {"lr": 1e-3})
     ours = [machine.step(w.target.item(), **of_window(w))[1] for w in curve.windows(steps)]
     np.testing.assert_allclose(ours, expected, rtol=0, atol=TOLERANCE)
 
 
+@cache
+def tape_of_published(name, initial="published", window=82):
+    return lower(published(name, 0, initial)[0], window)
+
+
 def run_published(name, seed, vm, steps):
     model, curve = published(name, seed)
-    machine = start(lower(model), vm, **DEFAULT)
+    machine = start(tape_of_published(name), vm, **DEFAULT)
+    machine.load(model)
     rows = [
         (machine.step(w.target.item(), **of_window(w))[0], w.clean.item())
         for w in curve.windows(steps)
@@ -270,9 +281,9 @@ def test_the_gaussian_lstm_answers_short_windows_as_pytorch_does(vm):
 
     After 82 of them PyTorch itself gives another answer in float64.
     """
-    model, curve = published("lstm", 0)
+    _, curve = published("lstm", 0)
     x = next(curve.windows(1)).x[:, :5]
-    machine = Machine(lower(model), 5, vm)
+    machine = Machine(tape_of_published("lstm"), 5, vm)
     for seed in range(3):
         machine.reset(seed)
         model, _ = published("lstm", seed)
@@ -443,7 +454,7 @@ def assert_drawn(view, parameter, rule, name):
 @pytest.mark.parametrize("name", ["cfc", "lstm", "linear"])
 @pytest.mark.parametrize("initial", ["published", "ordinary"])
 def test_weights_drawn_from_a_seed_are_the_model_s(vm, name, initial):
-    tape = lower(published(name, 0, initial)[0], T)
+    tape = tape_of_published(name, initial, T)
     assert all(p["initial"] for p in tape.parameters) and len(tape.values) == 0
     machine = start(tape, vm, **DEFAULT)
     for seed in (0, 1, 2**32, 2**63 + 5, 2**64 - 1):
@@ -458,10 +469,16 @@ def test_weights_drawn_from_a_seed_are_the_model_s(vm, name, initial):
             assert all((view == 0).all() for view in machine.region(region).values())
 
 
+@cache
+def drawn_from_a_large_seed(name):
+    model = make(name, F, H, 1, seed=2**63 + 5)
+    return model, lower(model, T)
+
+
 @by_name
 def test_a_tape_begins_with_the_weights_of_its_model(vm, name):
-    model = make(name, F, H, 1, seed=2**63 + 5)
-    views = Machine(lower(model, T), vm=vm).region("parameters")
+    model, tape = drawn_from_a_large_seed(name)
+    views = Machine(tape, vm=vm).region("parameters")
     for key, p in model.named_parameters():
         np.testing.assert_array_equal(views[key], p.detach().numpy(), err_msg=key)
 

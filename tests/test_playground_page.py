@@ -76,8 +76,9 @@ def test_ten_experiments_ask_first_and_answer_folded():
 
 
 def test_what_a_link_sets_up_is_what_the_numbers_come_from():
+    addresses = computed()
     for text in experiments():
-        assert set(links(text)) <= computed()
+        assert set(links(text)) <= addresses
 
 
 LINKING = sorted(

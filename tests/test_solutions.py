@@ -1,32 +1,53 @@
-"""The folded solutions run: each chapter's code, then the code of its solutions."""
+"""What book/conftest.py makes of nbval: it runs the code of the chapters' folded solutions."""
 
 from __future__ import annotations
 
-import re
+import shutil
+import subprocess
+import sys
 
 import nbformat
 import pytest
 from conftest import ROOT
-from nbclient import NotebookClient
 
-CHAPTERS = sorted((ROOT / "book" / "chapters").glob("*.ipynb"))
+SOLUTION = """\
+<details class="solution">
+<summary>Solution</summary>
 
+```python
+print(number + {})
+```
 
-def solutions(notebook) -> list[str]:
-    """Return the code of the folded solutions, one text a block."""
-    prose = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    folded = re.findall(r'<details class="solution">(.*?)</details>', prose, re.S)
-    return [code for text in folded for code in re.findall(r"```python\n(.*?)```", text, re.S)]
+</details>
+"""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
-def test_solutions_run(path):
-    notebook = nbformat.read(path, as_version=4)
-    code = solutions(notebook)
-    assert code, "no solution shows code"
-    notebook.cells += [nbformat.v4.new_code_cell(text) for text in code]
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": path.parent}}).execute()
-    for text, cell in zip(code, notebook.cells[-len(code) :], strict=True):
-        shown = "".join(output.get("text", "") for output in cell.outputs)
-        print(f"{text}\n# gives\n{shown}")  # seen with pytest -rP
+def test_nbval_runs_solutions_and_names_what_fails(tmp_path):
+    shutil.copy(ROOT / "book" / "conftest.py", tmp_path)
+    (tmp_path / "chapters").mkdir()
+    for name, prose in {
+        "index": "No chapter, and no exercises.",
+        "chapters/good": SOLUTION.format("1") + SOLUTION.format("2"),
+        "chapters/wrong": SOLUTION.format("1") + SOLUTION.format("nothing"),
+        "chapters/bare": SOLUTION.replace("python", "text"),
+    }.items():
+        cells = [nbformat.v4.new_code_cell("number = 41"), nbformat.v4.new_markdown_cell(prose)]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / f"{name}.ipynb")
+    options = ["--nbval-lax", "--nbval-current-env", "--continue-on-collection-errors", "-rA"]
+    command = [sys.executable, "-m", "pytest", *options, "--rootdir=.", "."]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    summary = run.stdout.partition("short test summary info")[2]
+    assert [line.partition(" - ")[0] for line in summary.strip().splitlines()[1:-1]] == [
+        "PASSED chapters/good.ipynb::Cell 0",
+        "PASSED chapters/good.ipynb::Solution, Cell 1",
+        "PASSED chapters/good.ipynb::Solution, Cell 2",
+        "PASSED chapters/wrong.ipynb::Cell 0",
+        "PASSED chapters/wrong.ipynb::Solution, Cell 1",
+        "PASSED index.ipynb::Cell 0",
+        "ERROR chapters/bare.ipynb",
+        "FAILED chapters/wrong.ipynb::Solution, Cell 2",
+    ]
+    assert "bare.ipynb: no solution shows code" in run.stdout
+    assert "name 'nothing' is not defined" in run.stdout
+    assert "# gives\n43\n" in run.stdout

@@ -332,11 +332,6 @@ def test_the_command_makes_a_registered_experiment(tmp_path, monkeypatch):
             assert out.meta["experiment"] == "two" and out.meta["command"] == command
 
 
-def test_liquidlib_starts_without_what_only_sweeps_and_statistics_need():
-    code = "import sys, liquidlib; sys.exit(bool({'joblib', 'pandas', 'scipy'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

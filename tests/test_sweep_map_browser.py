@@ -34,6 +34,7 @@ def link(setting):
         return f"#play?lr={setting['lr']:g}&models={WIDTHS[setting['model']]}"
 
 
+@pytest.fixture(scope="module")
 def rates():
     """The stored sweep, without a cell: GRU at 0.1 from published weights."""
     sweep = load_sweep("rates")
@@ -44,11 +45,11 @@ def rates():
 
 
 @pytest.fixture
-def visit_map(visit_widgets, tmp_path):
+def visit_map(rates, visit_widgets, tmp_path):
     """Open a page with the map first."""
 
     def visit(*others, width=1000, dark=False):
-        path = bare_page.write(tmp_path / "page.html", [rates(), *others])
+        path = bare_page.write(tmp_path / "page.html", [rates, *others])
         page = visit_widgets(path.as_uri(), width, dark)
         boxes = page.locator('.liquid-widget[data-state="ready"]')
         boxes.nth(len(others)).wait_for()
