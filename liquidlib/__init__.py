@@ -9,6 +9,7 @@ from liquidlib.metrics import (
     FreezeTest,
     Survival,
     freeze_test,
+    gradient_through_time,
     jitter,
     lock_on,
     lock_ons,
@@ -35,9 +36,17 @@ from liquidlib.models import (
     models,
 )
 from liquidlib.plots import COLOURS, label_ends, plot_run, plot_runs, use_style
-from liquidlib.signals import Curve, Window
+from liquidlib.signals import Curve, Sines, Window, sines
 from liquidlib.sweeps import Sweep, load_stored, load_sweep, sweep
-from liquidlib.training import PRESETS, Run, published, published_rule, track, training_step
+from liquidlib.training import (
+    PRESETS,
+    Run,
+    published,
+    published_rule,
+    teach,
+    track,
+    training_step,
+)
 from liquidlib.widgets import Gate, Playground, SweepMap, TapeStepper, Tracking
 
 __all__ = [
@@ -59,6 +68,7 @@ __all__ = [
     "Playground",
     "Run",
     "SequenceModel",
+    "Sines",
     "Survival",
     "Sweep",
     "SweepMap",
@@ -71,6 +81,7 @@ __all__ = [
     "count_parameters",
     "freeze_test",
     "from_ncps",
+    "gradient_through_time",
     "initialise",
     "jitter",
     "label_ends",
@@ -88,8 +99,10 @@ __all__ = [
     "published_rule",
     "ratio_interval",
     "rolling_accuracy",
+    "sines",
     "survival",
     "sweep",
+    "teach",
     "track",
     "training_step",
     "use_style",
