@@ -4,7 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from liquidlib.sweeps import audit
+from liquidlib.sweeps.frozen import frozen
+from liquidlib.sweeps.lessons import lesson
 from liquidlib.sweeps.online import online
+from liquidlib.sweeps.outbreaks import outbreak
 from liquidlib.training import published, track
 
 
@@ -82,5 +85,35 @@ EXPERIMENTS = {
         grid=audit.factors(),
         seeds=range(40),
         description="small CfC and LSTM with one factor changed, at four learning rates",
+    ),
+    "pairs": Experiment(
+        online,
+        grid=audit.pairs(),
+        seeds=range(40),
+        description="gradient descent with first weights and inputs changed as well",
+    ),
+    "freezes": Experiment(
+        frozen,
+        grid=audit.freezes(),
+        seeds=range(30),
+        description="small models that follow a sine online, frozen at eight phases",
+    ),
+    "outbreaks": Experiment(
+        outbreak,
+        grid=audit.outbreaks(),
+        seeds=range(40),
+        description="small models that follow a sine online, with gains and gradients",
+    ),
+    "lesson_rates": Experiment(
+        lesson,
+        grid=audit.lesson_rates(),
+        seeds=range(1000, 1003),
+        description="networks that are taught many sines, at five learning rates",
+    ),
+    "lessons": Experiment(
+        lesson,
+        grid=audit.lessons(),
+        seeds=range(30),
+        description="networks that are taught many sines, then scored with frozen weights",
     ),
 }

@@ -1,29 +1,20 @@
 """The audit's experiment: a model follows a sine online, from one seed."""
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from liquidlib import checks
-from liquidlib.engine import Machine, Tape, lower
+from liquidlib.engine import Machine
 from liquidlib.metrics import lock_on, rolling_accuracy
-from liquidlib.models import SequenceModel, count_parameters, initialise, make
-from liquidlib.signals import Curve, Window
-from liquidlib.training import published, published_rule, track
+from liquidlib.models import SequenceModel, count_parameters
+from liquidlib.signals import Curve
+from liquidlib.sweeps.contestants import as_arrays, curve_of, network, tape_of
+from liquidlib.training import track
 
 BIN = 20  # steps of which the stored error is the mean
 TOLERANCES = {"lock_05": 0.05, "lock_10": 0.1, "lock_20": 0.2}
-INPUTS: dict[str, Callable[[Tensor], Tensor]] = {  # what becomes of the inputs
-    "position": lambda x: x,
-    "turns": lambda x: x / (2 * math.pi),
-    "wrapped": lambda x: torch.remainder(x / (2 * math.pi), 1) - 0.5,
-    "value": lambda x: x,
-}
 
 
 def online(
@@ -85,21 +76,20 @@ def online(
         share of these within 0.005; the ``engine``; and ``error``, the mean error of each 20
         steps.
     """
-    network = model, size, layers, initial, mask
-    parameters = count_parameters(_model(*network, seed))
-    curve = _curve(inputs, horizon, time)
-    settings = {"lr": lr, "weight_decay": weight_decay}
+    setting = model, size, layers, initial, mask
+    parameters = count_parameters(network(*setting, seed))
+    curve = curve_of(inputs, horizon, time)
+    hyper = {"lr": lr, "weight_decay": weight_decay}
     if checks.choice("optimiser", optimiser, ("adamw", "sgd")) == "adamw":
-        settings |= {"betas": (beta1, beta2), "eps": 1e-8}
+        hyper |= {"betas": (beta1, beta2), "eps": 1e-8}
     if checks.choice("state", state, ("zero", "carried")) == "zero":
-        machine = Machine(_tape(network, curve.window, optimiser), vm="wasm")
+        machine = Machine(tape_of(setting, curve.window, optimiser), vm="wasm")
         machine.reset(seed)
-        machine.set(**settings)
+        machine.set(**hyper)
         errors, engine = _follow(machine, curve, steps), "tape, wasm"
     else:
-        run = track(
-            Carried(_model(*network, seed)), curve, steps, device="cpu", engine="torch", **settings
-        )
+        carried = Carried(network(*setting, seed))
+        run = track(carried, curve, steps, device="cpu", engine="torch", **hyper)
         errors, engine = run.errors, run.engine
     return {"parameters": parameters, "engine": engine} | _measured(errors)
 
@@ -118,51 +108,12 @@ class Carried(nn.Module):
         return output, state
 
 
-@dataclass(frozen=True)
-class Rescaled(Curve):
-    """A curve whose inputs are given as ``rule`` says, one of `INPUTS`."""
-
-    rule: str = "position"
-
-    def windows(self, steps: int, start: int = 0) -> Iterator[Window]:
-        """Give ``steps`` windows, the first of them number ``start``."""
-        for window in super().windows(steps, start):
-            yield replace(window, x=INPUTS[self.rule](window.x))
-
-
-def _curve(inputs: str, horizon: int, time: str) -> Curve:
-    kind = "value" if checks.choice("inputs", inputs, INPUTS) == "value" else "position"
-    return Rescaled(inputs=kind, horizon=horizon, time=time, rule=inputs)
-
-
-def _model(
-    name: str, size: int | str, layers: int | None, initial: str, mask: str, seed: int
-) -> SequenceModel:
-    """Return a model with its initial weights."""
-    checks.choice("initial", initial, ("ordinary", "published"))
-    if size == "published":
-        return published(name, seed, initial)[0]
-    options = {"mixed_memory": True} if name == "cfc-mixed" else {}
-    name = "cfc" if name == "cfc-mixed" else name
-    if checks.choice("mask", mask, ("unread", "read")) == "read":
-        options["mask_input"] = True
-    if layers is not None:
-        options["backbone_layers" if name == "cfc" else "layers"] = layers
-    model = make(name, 1, size, 1, seed=seed, **options)
-    return initialise(model, seed, published_rule) if initial == "published" else model
-
-
-@lru_cache(maxsize=8)
-def _tape(network: tuple, window: int, optimiser: str) -> Tape:
-    return lower(_model(*network, seed=0), window, optimiser)
-
-
 def _follow(machine: Machine, curve: Curve, steps: int) -> np.ndarray:
     """Train a machine online; return prediction minus curve, (steps,)."""
     errors = np.empty(steps, dtype=np.float32)
     for step, window in enumerate(curve.windows(steps)):
-        parts = {name: getattr(window, name).numpy() for name in ("x", "timespans", "mask")}
-        errors[step] = machine.step(window.target.item(), **parts)[0] - window.clean.item()
+        prediction, _ = machine.step(window.target.item(), **as_arrays(window))
+        errors[step] = prediction - window.clean.item()
     return errors
 
 
