@@ -22,7 +22,8 @@ CLAIMS = claims_table.stored()
 COUNTS = {"B": 8, "T": 3, "S": 13, "I": 12}
 IDS = [f"{letter}{number}" for letter, n in COUNTS.items() for number in range(1, n + 1)]
 # What a verdict may say in figures: settings of the runs, and thresholds. Results are computed.
-SETTINGS = {"0.05", "0.1", "0.2", "0.005", "0.5", "0.95", "0.999", "0", "20", "100"}
+SETTINGS = {"0.05", "0.1", "0.2", "0.005", "0.5", "0.95", "0.999"}
+SETTINGS |= {"0", "2", "10", "20", "38", "100", "1400"}
 
 every_claim = pytest.mark.parametrize("name", CLAIMS)
 

@@ -150,6 +150,43 @@ def b6_gru(rates: Sweep) -> str:
     return _ratio(_tuned(rates, "gru").lock_10, _tuned(rates, "cfc").lock_10)
 
 
+def b6_bias(freezes: Sweep) -> str:
+    """Return how many CfCs lock on of which only the read-out's bias is trained."""
+    runs = _runs(freezes, model="cfc", trained="bias", lr=0.03)
+    return _share(np.isfinite(runs.lock_10))
+
+
+def b7_usual(outbreaks: Sweep) -> str:
+    """Return how many small CfCs break out, all as published but their size."""
+    return _share(np.isfinite(_outbreaks(outbreaks).outbreak))
+
+
+def b7_gain(outbreaks: Sweep) -> str:
+    """Return before how many of these outbreaks the gain was beyond the limit of stability."""
+    runs = _outbreaks(outbreaks)
+    return _share(runs[np.isfinite(runs.outbreak)].gain_before > 38)
+
+
+def b7_limited(outbreaks: Sweep) -> str:
+    """Return how many break out with the gain held below 10."""
+    return _share(np.isfinite(_outbreaks(outbreaks, gain_limit=10).outbreak))
+
+
+def b7_beta1(outbreaks: Sweep) -> str:
+    """Return how many break out without momentum."""
+    return _share(np.isfinite(_outbreaks(outbreaks, beta1=0).outbreak))
+
+
+def b7_edge(outbreaks: Sweep) -> str:
+    """Return the median gain without momentum."""
+    return _median(_outbreaks(outbreaks, beta1=0).gain_median)
+
+
+def b8_long_mixed(outbreaks: Sweep) -> str:
+    """Return how many break out with mixed memory in the longer runs."""
+    return _share(np.isfinite(_outbreaks(outbreaks, model="cfc-mixed").outbreak))
+
+
 def b8_plain(rates: Sweep) -> str:
     """Return how many small CfCs err by more than 0.2 again once they have locked on."""
     return _lets_go(rates, "cfc")
@@ -188,6 +225,12 @@ def t1_worse(reproduction: Sweep) -> str:
     return _ratio(_tutorial(reproduction).late, _cfc(reproduction).late)
 
 
+def t1_swing(freezes: Sweep) -> str:
+    """Return how much of the curve's swing small CfCs make once they are frozen."""
+    runs = _runs(freezes, model="cfc", inputs="position", trained="all", lr=0.01)
+    return _percent(freezes.series["swing"][runs.index].mean(axis=1), digits=1)
+
+
 def t3_test(reproduction: Sweep) -> str:
     """Return the CfC's last rolling accuracy with the settings of the comparison."""
     return _percent(_cfc(reproduction).accuracy)
@@ -196,6 +239,36 @@ def t3_test(reproduction: Sweep) -> str:
 def t3_tutorial(reproduction: Sweep) -> str:
     """Return it with the tutorial's settings."""
     return _percent(_tutorial(reproduction).accuracy)
+
+
+# The comparative study -----------------------------------------------------------------------
+
+
+def s1_next(lessons: Sweep) -> str:
+    """Return how many times the CfC's error the LSTM makes, one sample ahead."""
+    return _ratio(_taught(lessons, "lstm").new, _taught(lessons, "cfc").new)
+
+
+def s1_ahead(lessons: Sweep) -> str:
+    """Return the same for twenty samples ahead."""
+    lstm, cfc = (_taught(lessons, model, horizon=20) for model in ("lstm", "cfc"))
+    return _ratio(lstm.new, cfc.new)
+
+
+def s1_lost(lessons: Sweep) -> str:
+    """Return the same with lost samples, the CfC told by its gate and the LSTM by an input."""
+    lstm = _taught(lessons, "lstm", sampling="dropped", told="input")
+    return _ratio(lstm.new, _taught(lessons, "cfc", sampling="dropped", told="gate").new)
+
+
+def s8_cfc(lessons: Sweep) -> str:
+    """Return how many times its error the CfC makes on larger sines."""
+    return _ratio(_taught(lessons, "cfc").larger, _taught(lessons, "cfc").new)
+
+
+def s8_lstm(lessons: Sweep) -> str:
+    """Return the same for the LSTM."""
+    return _ratio(_taught(lessons, "lstm").larger, _taught(lessons, "lstm").new)
 
 
 # Which runs ----------------------------------------------------------------------------------
@@ -231,6 +304,29 @@ def _tuned(rates: Sweep, model: str) -> pd.DataFrame:
     return runs[runs.seed >= 10]
 
 
+def _outbreaks(outbreaks: Sweep, **change: object) -> pd.DataFrame:
+    """Return the runs at the published settings with a change."""
+    usual = {
+        "model": "cfc",
+        "initial": "published",
+        "inputs": "position",
+        "optimiser": "adamw",
+        "lr": 0.01,
+        "beta1": 0.9,
+        "beta2": 0.999,
+        "eps": 1e-8,
+        "gain_limit": 0,
+    }
+    table = outbreaks.table.assign(gain_limit=outbreaks.table.gain_limit.fillna(0))
+    return _runs(Sweep(table, outbreaks.series, outbreaks.meta), **usual | change)
+
+
+def _taught(lessons: Sweep, model: str, **change: object) -> pd.DataFrame:
+    """Return the lessons of a model, regular and one sample ahead but for a change."""
+    usual = {"sampling": "regular", "told": "nothing", "horizon": 1}
+    return _runs(lessons, model=model, **usual | change)
+
+
 def _lets_go(rates: Sweep, model: str) -> str:
     """Return how many of a model's runs let go, at all settings together."""
     runs = rates.table[rates.table.model == model]
@@ -261,9 +357,9 @@ def _median(values: object) -> str:
     return _between(median_interval(values), _two)
 
 
-def _percent(shares: object) -> str:
-    share, low, high = (100 * bound for bound in median_interval(shares))
-    return f"{share:.0f}{_PERCENT} ({low:.0f} to {high:.0f}{_PERCENT})"
+def _percent(shares: object, digits: int = 0) -> str:
+    share, low, high = (f"{100 * bound:.{digits}f}" for bound in median_interval(shares))
+    return f"{share}{_PERCENT} ({low} to {high}{_PERCENT})"
 
 
 def _ratio(a: object, b: object) -> str:
