@@ -73,8 +73,7 @@ def outbreak(
         ``gain``, their largest gain; and ``through_0``, ``through_100``, ``through_400`` and
         ``through_1400``, the gradient through time after so many steps, at `BACK`.
     """
-    positions = checks.choice("inputs", inputs, ("position", "turns", "wrapped", "value"))
-    heights = positions == "value"
+    heights = inputs == "value"
     curve = curve_of(inputs, 1 if heights else 0, "elapsed" if heights else "absolute")
     setting = model, 32, None, initial, "unread"
     student = _student(setting, seed, forget_bias)
