@@ -21,6 +21,7 @@ from liquidlib.metrics import (
 from liquidlib.models import (
     GRU,
     LSTM,
+    LTC,
     RNN,
     CfC,
     Constant,
@@ -29,13 +30,15 @@ from liquidlib.models import (
     Normal,
     SequenceModel,
     Uniform,
+    WiredCfC,
+    Wiring,
     count_parameters,
     from_ncps,
     initialise,
     make,
     models,
 )
-from liquidlib.plots import COLOURS, label_ends, plot_run, plot_runs, use_style
+from liquidlib.plots import COLOURS, label_ends, plot_run, plot_runs, plot_wiring, use_style
 from liquidlib.signals import Curve, Sines, Window, sines
 from liquidlib.sweeps import Sweep, load_stored, load_sweep, sweep
 from liquidlib.training import (
@@ -53,6 +56,7 @@ __all__ = [
     "COLOURS",
     "GRU",
     "LSTM",
+    "LTC",
     "PRESETS",
     "RNN",
     "CfC",
@@ -78,6 +82,8 @@ __all__ = [
     "Uniform",
     "Unsupported",
     "Window",
+    "WiredCfC",
+    "Wiring",
     "count_parameters",
     "freeze_test",
     "from_ncps",
@@ -95,6 +101,7 @@ __all__ = [
     "models",
     "plot_run",
     "plot_runs",
+    "plot_wiring",
     "published",
     "published_rule",
     "ratio_interval",

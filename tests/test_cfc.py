@@ -81,8 +81,17 @@ def test_gradients_equal_those_of_ncps():
 @pytest.mark.parametrize(
     ("module", "error", "message"),
     [
-        (torch.nn.Linear(1, 1), TypeError, "must be an ncps.torch.CfC, got Linear"),
-        (ncps.torch.CfC(3, ncps.wirings.AutoNCP(8, 2)), ValueError, "no wiring"),
+        (
+            torch.nn.Linear(1, 1),
+            TypeError,
+            "must be an ncps.torch.CfC or ncps.torch.LTC, got Linear",
+        ),
+        (
+            ncps.torch.CfC(3, ncps.wirings.AutoNCP(8, 2), mixed_memory=True),
+            ValueError,
+            "no mixed memory beside a wiring",
+        ),
+        (ncps.torch.LTC(3, 4, mixed_memory=True), ValueError, "no mixed memory"),
         (
             ncps.torch.CfC(3, 8, backbone_layers=2, backbone_dropout=0.5),
             ValueError,

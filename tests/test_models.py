@@ -1,13 +1,18 @@
 """The calling convention, which holds for every model in the table."""
 
+from itertools import pairwise
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liquidlib import count_parameters, initialise, make, models
+import liquidlib
+from liquidlib import LTC, WiredCfC, Wiring, count_parameters, initialise, models
 
 F, H, OUT = 3, 5, 2
+NCP, SPARSE = Wiring.auto_ncp(F, H, 2), Wiring.random(F, H, 1, sparsity=0.6)
 OPTIONS = [
     ("cfc", {}),
     ("cfc", {"mode": "no_gate", "backbone_layers": 0}),
@@ -24,7 +29,22 @@ OPTIONS = [
     ("rnn", {"layers": 3}),
     ("linear", {"window": 4}),
 ]
-every = pytest.mark.parametrize(("name", "options"), OPTIONS)
+WIRED = [  # not in the table yet
+    ("wired_cfc", {"wiring": NCP}),
+    ("wired_cfc", {"wiring": SPARSE, "mode": "no_gate"}),
+    ("wired_cfc", {"wiring": NCP, "mode": "pure", "like_ncps": True}),
+    ("ltc", {}),
+    ("ltc", {"wiring": NCP}),
+    ("ltc", {"wiring": SPARSE, "solver": "euler", "unfolds": 10}),
+    ("ltc", {"wiring": SPARSE, "solver": "rk4", "unfolds": 8}),
+]
+every = pytest.mark.parametrize(("name", "options"), OPTIONS + WIRED)
+
+
+def make(name, *sizes, **options):
+    """Return a model of the table, or a wired one."""
+    wired = {"wired_cfc": WiredCfC, "ltc": LTC}.get(name)
+    return wired(*sizes, **options) if wired else liquidlib.make(name, *sizes, **options)
 
 
 def build(name, options, output_size=OUT):
@@ -169,6 +189,22 @@ def test_weights_come_from_the_seed_alone(name, options):
         assert torch.equal(p, q)
 
 
+def ltc_parameters(wiring):
+    synapses = np.count_nonzero(wiring.sensory) + np.count_nonzero(wiring.adjacency)
+    return 4 * synapses + 3 * H + 2 * F + (wiring.motor_neurons + 1) * OUT
+
+
+def wired_cfc_parameters(options):
+    wiring, heads = options.get("wiring", NCP), 1 if options.get("mode") == "pure" else 4
+    sees = np.count_nonzero(wiring.sensory) + np.count_nonzero(wiring.adjacency + 2 * np.eye(H))
+    if options.get("like_ncps"):
+        between = [wiring.adjacency[np.ix_(a, b)] for a, b in pairwise(wiring.layers)]
+        own = sum(len(layer) ** 2 for layer in wiring.layers)
+        sees = sum(map(np.count_nonzero, [wiring.sensory, *between])) + own
+    tau_and_a = 2 * H if heads == 1 else 0
+    return heads * (sees + H) + tau_and_a + (wiring.motor_neurons + 1) * OUT
+
+
 @every
 def test_parameter_counts(name, options):
     layers, units = options.get("backbone_layers", 1), 128
@@ -181,6 +217,8 @@ def test_parameter_counts(name, options):
         + (2 * H if heads == 1 else 0)
         + (4 * H * (width + 1) if options.get("mixed_memory") else 0)
         + (H + 1) * OUT,
+        "wired_cfc": wired_cfc_parameters(options),
+        "ltc": ltc_parameters(options.get("wiring", Wiring.fully_connected(F, H))),
         "linear": (options.get("window", 82) * F + 1) * OUT,
     }
     inputs = [F] + [H] * (options.get("layers", 1) - 1)  # of each of PyTorch's layers
@@ -222,7 +260,10 @@ def test_bad_input_is_named(name, options, call, error, message):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        ({"name": "rnn9"}, "name must be one of 'cfc', 'lstm', 'gru', 'rnn', 'linear', got"),
+        (
+            {"name": "rnn9"},
+            "name must be one of 'cfc', 'lstm', 'gru', 'rnn', 'linear', got",
+        ),
         ({"input_size": 0}, "input_size must be a whole number of at least 1, got 0"),
         ({"hidden_size": 2.5}, "hidden_size must be a whole number"),
         ({"output_size": 0}, "output_size must be"),
@@ -230,6 +271,16 @@ def test_bad_input_is_named(name, options, call, error, message):
         ({"activation": "selu"}, "activation must be one of"),
         ({"backbone_layers": -1}, "backbone_layers must be"),
         ({"seed": -1}, "seed must be"),
+        ({"name": "wired_cfc", "mode": "fast"}, "mode must be one of"),
+        ({"name": "wired_cfc", "hidden_size": 3}, "hidden_size must be at least 4, 3 more"),
+        (
+            {"name": "wired_cfc", "wiring": SPARSE, "input_size": 2},
+            "wiring must have input_size = 2",
+        ),
+        ({"name": "ltc", "wiring": NCP, "hidden_size": 4}, "hidden_size = 4 others, got 3 and 5"),
+        ({"name": "ltc", "solver": "dopri5"}, "solver must be one of 'fused', 'euler', 'rk4', got"),
+        ({"name": "ltc", "unfolds": 0}, "unfolds must be a whole number of at least 1, got 0"),
+        ({"name": "ltc", "seed": -1}, "seed must be"),
         ({"name": "lstm", "layers": 0}, "layers must be"),
         ({"name": "gru", "layers": 1.5}, "layers must be"),
         ({"name": "rnn", "layers": True}, "layers must be"),
@@ -240,6 +291,12 @@ def test_bad_input_is_named(name, options, call, error, message):
 def test_bad_settings_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         make(**({"name": "cfc", "input_size": F, "hidden_size": H} | call))
+
+
+@pytest.mark.parametrize("name", ["ltc", "wired_cfc"])
+def test_a_wiring_is_a_wiring(name):
+    with pytest.raises(TypeError, match=r"wiring must be a liquidlib\.Wiring, got int"):
+        make(name, F, H, wiring=19)
 
 
 @pytest.mark.parametrize("layers", [1, 3])

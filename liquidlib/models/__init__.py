@@ -5,14 +5,18 @@ from liquidlib.models.gru import GRU
 from liquidlib.models.initial import Constant, Normal, Uniform, initialise
 from liquidlib.models.linear import Linear
 from liquidlib.models.lstm import LSTM
+from liquidlib.models.ltc import LTC
 from liquidlib.models.ncps_weights import from_ncps
 from liquidlib.models.registry import ModelInfo, count_parameters, make, models
 from liquidlib.models.rnn import RNN
 from liquidlib.models.sequence import SequenceModel
+from liquidlib.models.wired_cfc import WiredCfC
+from liquidlib.models.wirings import Wiring
 
 __all__ = [
     "GRU",
     "LSTM",
+    "LTC",
     "RNN",
     "CfC",
     "Constant",
@@ -21,6 +25,8 @@ __all__ = [
     "Normal",
     "SequenceModel",
     "Uniform",
+    "WiredCfC",
+    "Wiring",
     "count_parameters",
     "from_ncps",
     "initialise",

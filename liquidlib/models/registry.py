@@ -57,5 +57,10 @@ def make(
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Return how many numbers training changes in a model."""
-    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+    """Return how many numbers training changes in a model, of masked ones those that count."""
+    masks = model.masks() if isinstance(model, SequenceModel) else {}
+    return sum(
+        int(masks[name].count_nonzero()) if name in masks else p.numel()
+        for name, p in model.named_parameters()
+        if p.requires_grad
+    )

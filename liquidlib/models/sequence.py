@@ -76,6 +76,10 @@ class SequenceModel(nn.Module):
         """Return the distribution that a parameter starts from: PyTorch's default for Linear."""
         return fan_in_uniform(self, name)
 
+    def masks(self) -> dict[str, Tensor]:
+        """Return the mask of each parameter of which a part does not count, by its name."""
+        return {}
+
     # What a caller uses --------------------------------------------------------------------
 
     def forward(
