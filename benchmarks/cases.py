@@ -8,7 +8,6 @@ from functools import partial
 import ncps.torch
 import ncps.wirings
 import torch
-from ltc import LTC
 from torch import Tensor, nn
 
 from liquidlib import Curve, Tape, count_parameters, lower, make, models
@@ -21,6 +20,9 @@ SMALL = {"cfc": {"backbone_units": 64}}
 LARGE = {"cfc": PUBLISHED | {"mask_input": True}} | {
     n: {"layers": 2} for n in ("lstm", "gru", "rnn")
 }
+
+
+SIZES = {"ltc": (16, 64), "wired_cfc": (32, 128)}  # those of the others: 32 and 256
 
 
 class WithReadout(nn.Module):
@@ -84,18 +86,21 @@ class Case:
 
 
 def cases() -> list[Case]:
-    """Return the rows of the table of what lowers: every model of `models`, and others'."""
+    """Return the rows of the table of what lowers: the models of `models`, and others'."""
     rows = []
     for info in models():
+        if info.model.adaptive:
+            continue
         label, before = info.model.label, None
-        for hidden_size, options in ((32, SMALL), (256, LARGE)):
+        for hidden_size, options in zip(
+            SIZES.get(info.name, (32, 256)), (SMALL, LARGE), strict=True
+        ):
             build = partial(make, info.name, 1, hidden_size, 1, **options.get(info.name, {}))
             model = build()
             parameters = count_parameters(model)
             if parameters != before:  # a linear model has no hidden units
                 rows.append(Case(label, _size(model), build))
             before = parameters
-    rows.append(Case("LTC", "16, 6 unfolds", partial(LTC, 1, 16, 1)))
     for layer in (nn.LSTM, nn.GRU, nn.RNN):
         build = partial(torch_layer, layer, 32)
         rows.append(Case(f"torch.nn.{layer.__name__}", "32", build))
@@ -111,6 +116,10 @@ def _size(model: nn.Module) -> str:
         return f"{model.window} inputs"
     layers = getattr(model, "layers", 1)
     size = f"{model.hidden_size}" if layers == 1 else f"{layers} × {model.hidden_size}"
+    if hasattr(model, "unfolds"):
+        return f"{size}, {model.unfolds} unfolds"
+    if hasattr(model, "wiring"):
+        return f"{size}, AutoNCP wiring"
     widths = [part.out_features for part in getattr(model, "backbone", ())]
     return f"{size}, backbone {len(widths)} × {widths[0]}" if widths else size
 
@@ -123,7 +132,7 @@ def described(case: Case) -> tuple[dict, nn.Module, Tape]:
         "model": case.name,
         "size": case.size,
         "loops": tape.loops,
-        "parameters": tape.size,
+        "parameters": count_parameters(model),
         "instructions": len(tape.listing()),
         "tape_kb": len(gzip.compress(tape.to_bytes(), mtime=0)) / 1000,
         "shipped": len(tape.values),

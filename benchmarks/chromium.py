@@ -11,10 +11,9 @@ from contextlib import contextmanager
 from importlib.resources import files
 from statistics import median
 
-from ltc import LTC
 from playwright.sync_api import Page, sync_playwright
 
-from liquidlib import GRU, LSTM, PRESETS, CfC, count_parameters, lower, published
+from liquidlib import GRU, LSTM, LTC, PRESETS, CfC, count_parameters, lower, published
 
 WINDOW = 82
 MODELS = {

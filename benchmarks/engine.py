@@ -23,6 +23,7 @@ from time import process_time
 import chromium
 import torch
 from cases import CURVE, PUBLISHED, SEED, Refused, cases, described, lstm_of, ncps_cfc
+from peers import PEERS, sides
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -35,6 +36,8 @@ from liquidlib import (
     count_parameters,
     from_ncps,
     lower,
+    make,
+    models,
 )
 from liquidlib.engine.opcodes import SOURCE
 from liquidlib.training.track import versions
@@ -42,7 +45,7 @@ from liquidlib.training.track import versions
 FILE = Path(__file__).parents[1] / "liquidlib" / "data" / "engine.json"
 ADAMW = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01}
 STEPS = 20  # over which losses are compared
-ROUNDS = {"ratios": 40, "models": 15, "chromium": 9}
+ROUNDS = {"ratios": 40, "models": 15, "peers": 20, "chromium": 9}
 TURN = 0.05  # seconds
 
 
@@ -169,6 +172,31 @@ def ratios(progress: tqdm) -> list[dict]:
     return rows
 
 
+def peers(progress: tqdm) -> list[dict]:
+    """Return how much of ncps's time a training step of the same network takes in liquidlib."""
+    rows = []
+    for peer in PEERS:
+        by, parameters = sides(peer)
+        seconds = race(
+            {name: lambda _, step=step: step() for name, step in by.items()},
+            ROUNDS["peers"],
+            progress,
+        )
+        shares = [a / b for a, b in zip(seconds["liquidlib"], seconds["ncps"], strict=True)]
+        rows.append(
+            {
+                "model": peer.model,
+                "size": peer.size,
+                "parameters": parameters,
+                "batch": peer.batch,
+                "steps": peer.steps,
+                "best": _short(min(seconds["liquidlib"]) / min(seconds["ncps"])),
+                "median": _short(median(shares)),
+            }
+        )
+    return rows
+
+
 def lowered(progress: tqdm) -> list[dict]:
     """Return what lowers, how large it is, how fast and how exact."""
     rows = []
@@ -197,11 +225,14 @@ def refused() -> list[dict]:
     def sort(z: Tensor) -> Tensor:
         return z.sort(dim=-1).values
 
+    modules = {operation.__name__: Refused(operation) for operation in (softmax, dropout, sort)}
+    for info in models():
+        if info.model.adaptive:
+            modules[info.model.label] = make(info.name, 1, 4, 1)
     rows = []
-    for operation in (softmax, dropout, sort):
-        name = operation.__name__
+    for name, module in modules.items():
         try:
-            lower(Refused(operation), CURVE.window)
+            lower(module, CURVE.window)
         except Unsupported as error:
             message, _, line = str(error).partition(", called in ")
             rows.append({"what": name, "message": message, "line": line.partition(": ")[2]})
@@ -218,7 +249,7 @@ IN_CHROMIUM = {
 
 
 def targets(stored: dict) -> list[dict]:
-    """Return what issue 3 asks for beside what was measured."""
+    """Return what was asked for beside what was measured."""
     by = {(row["model"], row["by"]): row for row in stored["ratios"]}
     small, _, large = RATIOS
     rows = []
@@ -235,6 +266,10 @@ def targets(stored: dict) -> list[dict]:
         if bound := IN_CHROMIUM.get(row["model"]):
             what = f"{row['model']}: in Chromium"
             rows.append(_target(what, "steps/s", bound, **row["steps_per_second"]))
+    for peer, row in zip(PEERS, stored["peers"], strict=True):
+        if peer.at_most is not None:
+            what = f"{peer.model} {peer.size}, batch {peer.batch}: in PyTorch, of ncps's time"
+            rows.append(_target(what, "times", peer.at_most, row["best"], row["median"], most=True))
     engine = [SOURCE.parent / name for name in ("vm.wasm", "engine.js")]
     size = sum(len(gzip.compress(path.read_bytes(), mtime=0)) for path in engine) / 1000
     rows.append(_target("engine of the page, compressed", "kB", 15, size, size, most=True))
@@ -275,6 +310,7 @@ def main() -> None:
     """Measure everything and store it."""
     torch.set_num_threads(1)
     rounds = len(RATIOS) * ROUNDS["ratios"] + len(cases()) * ROUNDS["models"]
+    rounds += len(PEERS) * ROUNDS["peers"]
     stored = {
         "command": "python benchmarks/engine.py",
         "versions": made_with(),
@@ -287,6 +323,7 @@ def main() -> None:
     with tqdm(total=rounds, unit="round") as progress:
         stored["ratios"] = ratios(progress)
         stored["models"] = lowered(progress)
+        stored["peers"] = peers(progress)
     stored["refused"] = refused()
     stored["targets"] = targets(stored)
     written = FILE.with_name(f".{FILE.name}")

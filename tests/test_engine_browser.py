@@ -51,7 +51,11 @@ class Foreign(nn.Module):
         return self.out(self.scale * self.lstm(x)[0]), None
 
 
-MODELS = {info.name: partial(make, info.name, 1, 8, 1, seed=3) for info in models()} | {
+MODELS = {
+    info.name: partial(make, info.name, 1, 8, 1, seed=3)
+    for info in models()
+    if not info.model.adaptive
+} | {
     "cfc with mask": partial(CfC, 1, 8, 1, mask_input=True, seed=3),
     "cfc with memory": partial(CfC, 1, 8, 1, mixed_memory=True, seed=3),
     "nn.LSTM": Foreign,

@@ -3,6 +3,7 @@
 import json
 import sys
 
+import numpy as np
 import pytest
 import torch
 from conftest import HTML, ROOT
@@ -35,9 +36,12 @@ def test_it_names_what_made_it():
     assert (STORED["seed"], STORED["rounds"]) == (cases.SEED, engine.ROUNDS)
 
 
-def test_every_case_has_a_row_and_every_model_a_case():
+def test_every_case_has_a_row_and_every_model_a_case_or_a_refusal():
     assert [*ROWS] == [(case.name, case.size) for case in cases.cases()]
-    assert {info.model.label for info in models()} <= {name for name, _ in ROWS}
+    refused = {row["what"] for row in STORED["refused"]}
+    for info in models():
+        shown = refused if info.model.adaptive else {name for name, _ in ROWS}
+        assert info.model.label in shown
 
 
 def test_every_row_is_exact():
@@ -81,12 +85,23 @@ def test_the_targets_are_those_of_the_stored_rows():
     assert engine.targets(STORED) == STORED["targets"]
     asked = [row["asked"].rpartition(" ")[0] for row in STORED["targets"]]
     times, steps, sizes = ["≥ 40", "≥ 25", "≥ 10", "≥ 5", "≥ 1.5"], ["≥ 1,200", "≥ 850", "≥ 250"], 3
-    assert asked[:-sizes] == times + steps
+    shares = ["≤ 0.7", "≤ 1.0", "≤ 0.5", "≤ 0.5", "≤ 0.5"]
+    assert asked[:-sizes] == times + steps + shares
     for row in STORED["targets"]:
         sign, bound = row["asked"].split()[:2]
         bound = float(bound.replace(",", ""))
         holds = row["median"] <= bound if sign == "≤" else row["median"] >= bound
         assert (row["met"] == "yes") == holds
+
+
+def test_both_peers_are_the_same_network():
+    for peer, row in zip(engine.PEERS, STORED["peers"], strict=True):
+        by, parameters = engine.sides(peer)
+        losses = [[step() for _ in range(3)] for step in by.values()]
+        np.testing.assert_allclose(*losses, rtol=1e-3, err_msg=f"{peer.model} {peer.size}")
+        told = {"model", "size", "batch", "steps"}
+        assert {name: row[name] for name in told} == {name: getattr(peer, name) for name in told}
+        assert row["parameters"] == parameters
 
 
 def test_what_is_refused_is_still_refused_in_these_words():
@@ -99,5 +114,5 @@ def test_the_page_shows_every_row():
 
     page = BeautifulSoup((HTML / "book" / "engine.html").read_text(encoding="utf-8"), "html.parser")
     tables = [len(table.select("tbody tr")) for table in page.select("article table")]
-    names = ("ratios", "models", "models", "refused", "chromium", "targets")
+    names = ("ratios", "models", "models", "peers", "refused", "chromium", "targets")
     assert tables == [len(STORED[name]) for name in names]

@@ -12,7 +12,7 @@ from lowered import VMS
 from random_models import Plain, RandomModel
 from torch import nn
 
-from liquidlib import CfC, Machine, lower
+from liquidlib import CfC, Machine, Masked, lower
 from liquidlib.models import SequenceModel
 
 OPTIMISERS = {
@@ -157,6 +157,10 @@ def as_they_are():
         ),
         "ncps CfC, wired": WithReadOut(ncps.torch.CfC(1, wiring), 3),
         "CfC, mixed memory": CfC(1, 6, 1, backbone_units=8, mask_input=True, mixed_memory=True),
+        "CfC, masked": Masked(CfC(3, 6, 1, backbone_units=8)),
+        "CfC, masked, mixed memory": Masked(
+            CfC(2, 6, 1, backbone_units=8, mixed_memory=True), since=False
+        ),
         "LTC": LTC(5),
         "LTC, unrolled": UnrolledLTC(5),
     }

@@ -32,8 +32,13 @@ from liquidlib import (
 
 F, H, T = 3, 5, 7
 TOLERANCE = 1e-5
-ROWS = [*OPTIONS, ("cfc", {"activation": "relu"}), ("cfc", {"activation": "gelu"})]
-RECURRENT = [row.name for row in models() if row.model.recurrent]
+ROWS = [
+    *((name, options) for name, options in OPTIONS if not make(name, F, H, **options).adaptive),
+    ("cfc", {"activation": "relu"}),
+    ("cfc", {"activation": "gelu"}),
+]
+LOWERED = [row for row in models() if not row.model.adaptive]
+RECURRENT = [row.name for row in LOWERED if row.model.recurrent]
 DEFAULT = {"lr": 0.01, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01}
 SETTINGS = {
     "adamw": [
@@ -48,7 +53,7 @@ SETTINGS = {
 }
 OPTIMISERS = {"adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 every = pytest.mark.parametrize(("name", "options"), ROWS)
-by_name = pytest.mark.parametrize("name", [row.name for row in models()])
+by_name = pytest.mark.parametrize("name", [row.name for row in LOWERED])
 
 
 @pytest.fixture(params=["native", "wasm"])
@@ -96,32 +101,53 @@ def of_window(window):
     return arrays({name: getattr(window, name) for name in ("x", "timespans", "mask")})
 
 
-def assert_close(ours, theirs, what, at_least=0.0):
+def assert_close(ours, theirs, what, at_least=0.0, rounding=0.0):
     """Compare with the largest number of the tensor: gradients may be tiny, and moments are."""
     theirs = theirs.detach().numpy()
     worst = np.abs(ours - theirs).max()
-    assert worst <= TOLERANCE * max(np.abs(theirs).max(), at_least), f"{what}: {worst}"
+    allowed = TOLERANCE * max(np.abs(theirs).max(), at_least) + rounding
+    assert worst <= allowed, f"{what}: {worst}"
 
 
-def assert_steps_agree(machine, model, optimiser, given, target):
-    """Take a step with both; compare the answer, the gradients, the weights and the moments."""
+def step_of(model, optimiser, given, target):
+    """Take a step with PyTorch; return all there is after it, a dict of tensors by name."""
     prediction = model(**given)[0][0, -1, 0]
     loss = (prediction - target) ** 2
     optimiser.zero_grad()
     loss.backward()
     optimiser.step()
+    made = {"prediction": prediction, "loss": loss}
+    for name, p in model.named_parameters():
+        for region, tensor in ({"parameters": p, "gradients": p.grad} | optimiser.state[p]).items():
+            made[f"{region} of {name}"] = tensor
+    return {name: tensor.detach().clone() for name, tensor in made.items() if tensor is not None}
+
+
+def assert_steps_agree(machine, model, optimiser, given, target):
+    """Take a step with both; compare the answer, the gradients, the weights and the moments.
+
+    Both are measured from PyTorch's step in float64. Where the rounding of 32 bits is more than
+    the tolerance, as it is where an LTC's gradient is a small difference of large numbers, the
+    machine may be three times as far off as PyTorch is in float32.
+    """
+    exact = copy.deepcopy(model).double()
+    in_double = type(optimiser)(exact.parameters())
+    in_double.load_state_dict(copy.deepcopy(optimiser.state_dict()))
+    doubled = {name: tensor.double() for name, tensor in given.items()}
+    exact = step_of(exact, in_double, doubled, target)
+    rounded = step_of(model, optimiser, given, target)
+
     answer, error = machine.step(target, **arrays(given))
-    assert_close(answer, prediction, "prediction", at_least=1.0)
-    assert_close(error, loss, "loss", at_least=1.0)
-    parameters = dict(model.named_parameters())
+    ours = {"prediction": answer, "loss": error}
     for region in machine.tape.regions:
-        for name, ours in machine.region(region).items():
-            p = parameters[name]
-            if region == "momentum_buffer" and not optimiser.defaults["momentum"]:
-                continue  # PyTorch keeps none
-            theirs = {"parameters": p, "gradients": p.grad} | optimiser.state[p]
-            at_least = 1.0 if region == "parameters" else 0.0
-            assert_close(ours, theirs[region], f"{region} of {name}", at_least)
+        if region == "momentum_buffer" and not optimiser.defaults["momentum"]:
+            continue  # PyTorch keeps none
+        named = machine.region(region).items()
+        ours |= {f"{region} of {name}": numbers for name, numbers in named}
+    for what, numbers in ours.items():
+        at_least = 1.0 if what.startswith(("prediction", "loss", "parameters")) else 0.0
+        rounding = 3 * (rounded[what] - exact[what]).abs().max().item()
+        assert_close(numbers, exact[what], what, at_least, rounding)
 
 
 def in_the_middle(machine, model, optimiser, steps):
@@ -221,7 +247,7 @@ def tape_of_sine(name, is_published):
 @pytest.mark.parametrize(
     ("name", "is_published", "steps"),
     [
-        *((row.name, False, 200) for row in models()),
+        *((row.name, False, 200) for row in LOWERED),
         ("cfc", True, 40),
         ("lstm", True, 40),
         ("linear", True, 200),
@@ -321,7 +347,7 @@ def test_an_answer_is_the_frozen_model_s_and_changes_nothing(vm, name, options):
     assert machine.step(1.5, **later) == other.step(1.5, **later)
 
 
-@pytest.mark.parametrize(("name", "options"), [row for row in ROWS if row[0] in RECURRENT])
+@pytest.mark.parametrize(("name", "options"), [row for row in ROWS if build(*row).recurrent])
 def test_what_a_machine_recorded_is_what_the_model_records(vm, name, options):
     model, given = build(name, options), inputs(options)
     _, _, expected = model(**given, record=model.records)

@@ -11,7 +11,18 @@ import torch
 from torch import nn
 from traitlets import TraitError
 
-from liquidlib import CfC, Curve, Linear, Machine, Playground, Tape, Unsupported, published
+import liquidlib
+from liquidlib import (
+    CfC,
+    Curve,
+    Linear,
+    Machine,
+    Playground,
+    Tape,
+    Unsupported,
+    count_parameters,
+    published,
+)
 from liquidlib.engine.wasm import BINARY
 from liquidlib.widgets import presets
 
@@ -134,6 +145,23 @@ def test_initial_weights_of_a_preset_are_those_of_the_published_comparison(name,
     machine = Machine(lowered, vm="wasm")
     machine.reset(3)
     model, _ = published(name, 3, initial)
+    for parameter, view in machine.region("parameters").items():
+        wanted = dict(model.named_parameters())[parameter].detach().numpy()
+        np.testing.assert_allclose(view, wanted, atol=1e-6, err_msg=parameter)
+
+
+@pytest.mark.parametrize("key", ["wired_cfc-32", "ltc-16", "ctrnn-32"])
+def test_a_preset_begins_with_the_weights_of_the_model_it_names(key):
+    entries, tapes = presets.load()
+    entry = next(one for one in entries if one["key"] == key)
+    lowered = Tape.from_bytes(tapes[key])
+    rules = entry["initial"]["ordinary"]["any"]
+    for parameter, rule in zip(lowered.parameters, rules, strict=True):
+        parameter["initial"] = rule
+    machine = Machine(lowered, vm="wasm")
+    machine.reset(3)
+    model = eval(entry["python"]["ordinary"].format(seed=3), vars(liquidlib))
+    assert entry["parameters"] == count_parameters(model)
     for parameter, view in machine.region("parameters").items():
         wanted = dict(model.named_parameters())[parameter].detach().numpy()
         np.testing.assert_allclose(view, wanted, atol=1e-6, err_msg=parameter)

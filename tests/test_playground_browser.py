@@ -471,6 +471,7 @@ RUNS = {
     "settings": {"lr": 0.002, "beta1": 0.5, "beta2": 0.9, "weight_decay": 0.3, "seed": 4},
     "curve": {"curve": "walk", "frequency": 1.5, "amplitude": 0.7, "window": 20},
     "drawn": {"curve": "drawn", "drawn": "AZaz09-_" * 9, "inputs": "value", "horizon": 2},
+    "solvers and wirings": {"models": ["wired_cfc-32", "ltc-16", "ctrnn-32"], "seed": 4},
     "published weights": {"models": ["cfc-8", "lstm-8", "gru-8", "linear"], "initial": "published"},
     "published sizes": {"models": ["cfc-published", "lstm-published"]},
     "published comparison": {"models": ["cfc-published", "linear"], "initial": "published"},

@@ -13,7 +13,7 @@ from liquidlib.engine.step import PARTS, Method, Step
 from liquidlib.engine.tape import Tape
 from liquidlib.engine.trace import Unsupported, called_from
 from liquidlib.engine.unrolled import output, unrolled
-from liquidlib.models import Constant, Normal, Uniform
+from liquidlib.models.initial import Distribution
 from liquidlib.models.sequence import is_plain
 
 
@@ -50,7 +50,8 @@ def lower(
     ------
     Unsupported
         If the model holds an operation that the engine has no instruction for. The message names
-        it and the line of the model that it came from.
+        it and the line of the model that it came from. Or if the values decide how many
+        operations there are, as in a `NeuralODE` with an adaptive solver.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
@@ -69,6 +70,11 @@ def lower(
                 f"{tensor.device} in {name}"
             )
     _no_gradient_hooks(model)
+    if getattr(model, "adaptive", False):
+        raise Unsupported(
+            f"{type(model).__name__} takes as many solver steps as the values ask for, and a tape "
+            "is one list of instructions for all values"
+        )
 
     step = Step(model, _trained(model, window, input_size), optimiser)
     try:
@@ -210,9 +216,7 @@ def _finished(step: Step, window: int) -> Tape:
     )
 
 
-def _rule(
-    rule: Uniform | Normal | Constant | None, name: str, seed: int, parameter: Tensor
-) -> list | None:
+def _rule(rule: Distribution | None, name: str, seed: int, parameter: Tensor) -> list | None:
     """Return a parameter's distribution if its numbers are still those drawn from the seed."""
     if rule is None:
         return None

@@ -93,8 +93,10 @@ export class Machine {
       if (!kind) view.set(values.subarray(start, (start += view.length)));
       else if (kind === "constant") view.fill(number);
       else {
-        this.vm[kind](view.byteOffset, view.length, ...key, crc32(name), number);
+        const positive = kind === "softplusuniform"; // the softplus is uniform
+        this.vm[positive ? "uniform" : kind](view.byteOffset, view.length, ...key, crc32(name), number);
         if (centre) view.forEach((drawn, i) => (view[i] = drawn + Math.fround(centre)));
+        if (positive) view.forEach((drawn, i) => (view[i] = Math.log(Math.expm1(drawn))));
       }
     }
     this.steps = 0;

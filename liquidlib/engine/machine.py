@@ -115,9 +115,12 @@ class Machine:
                 view[...] = number
             else:
                 stream = zlib.crc32(p["name"].encode())
-                self._vm.draw(kind, at, view.size, seed, stream, number)
+                positive = kind == "softplusuniform"  # the softplus is uniform
+                self._vm.draw("uniform" if positive else kind, at, view.size, seed, stream, number)
                 if centre:
                     view += np.float32(centre[0])
+                if positive:
+                    view[...] = np.log(np.expm1(view.astype(np.float64)))
         self.begin(training=False)
 
     def load(self, model: nn.Module) -> None:

@@ -48,8 +48,8 @@ class Tape:
         each.
     parameters : list of dict
         ``name``, ``shape``, ``start`` in each region, and ``initial``: ``["uniform", bound,
-        centre]``,
-        ``["normal", std]``, ``["constant", value]``, or None if its values are shipped.
+        centre]``, ``["softplusuniform", bound, centre]``, ``["normal", std]``, ``["constant",
+        value]``, or None if its values are shipped.
     constants : list of (address, count, value)
     fixed : list of (address, count)
         What the model holds and training does not change. The values are shipped.

@@ -1,11 +1,13 @@
 """CfC, the closed-form continuous-time network."""
 
+from collections.abc import Callable, Iterable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from liquidlib import checks
-from liquidlib.models.initial import Constant, Normal, Uniform
+from liquidlib.models.initial import Constant, Distribution, Uniform
 from liquidlib.models.sequence import SequenceModel, State
 
 
@@ -22,6 +24,14 @@ ACTIVATIONS = {
     "silu": nn.functional.silu,
 }
 MODES = ("default", "no_gate", "pure")
+
+Layer = Callable[[Tensor], Tensor]
+
+
+def transposed(layer: nn.Linear) -> Layer:
+    """Return what a layer does, its weights transposed once and not at every time step."""
+    bias, weight = layer.bias, layer.weight.t()
+    return lambda z: torch.addmm(bias, z, weight)
 
 
 class CfC(SequenceModel):
@@ -66,7 +76,8 @@ class CfC(SequenceModel):
     activation : {"lecun_tanh", "tanh", "relu", "gelu", "silu"}
         Of the backbone.
     mask_input : bool
-        Whether the cell reads ``[x, mask]`` in place of ``x``, and so does the LSTM. Default
+        Whether the cell reads ``[x, mask]`` in place of ``x``, and so does the LSTM. What stands
+        in the gaps of x is the caller's choice; `Masked` fills them with the last values. Default
         False.
     mixed_memory : bool
         Whether an LSTM comes first in every step: ``4H (F + H + 1)`` parameters more, with
@@ -144,7 +155,7 @@ class CfC(SequenceModel):
             self.readout = skip_init(nn.Linear, hidden_size, output_size)
         self.reset_parameters(seed)
 
-    def initial(self, name: str, parameter: Tensor) -> Uniform | Normal | Constant:
+    def initial(self, name: str, parameter: Tensor) -> Distribution:
         """Return PyTorch's default for a layer; ``w_tau`` starts at 0 and ``A`` at 1."""
         if name.startswith("memory."):
             return Uniform(1 / self.hidden_size**0.5)
@@ -183,10 +194,15 @@ class CfC(SequenceModel):
             With ``mixed_memory`` what `remember` gives.
         timespans : Tensor (B, 1)
         """
+        return self._update(x, h, timespans, self.backbone, self.heads)
+
+    def _update(
+        self, x: Tensor, h: Tensor, timespans: Tensor, backbone: Iterable[Layer], heads: Layer
+    ) -> tuple[Tensor, Tensor | None]:
         z = torch.cat([x, h], dim=-1)
-        for layer in self.backbone:
+        for layer in backbone:
             z = ACTIVATIONS[self.activation](layer(z))
-        heads = self.heads(z)
+        heads = heads(z)
         if self.mode == "pure":
             decay = torch.exp(-timespans * (self.w_tau.abs() + heads.abs()))
             return self.A - self.A * decay * heads, None
@@ -205,11 +221,12 @@ class CfC(SequenceModel):
         if self.mask_input:
             x = torch.cat([x, mask], dim=-1)  # (B, T, 2F)
         h, c = state if self.mixed_memory else (state, None)
+        backbone, heads = [transposed(layer) for layer in self.backbone], transposed(self.heads)
         states, gates = [], []
         for x_t, timespans_t in zip(x.unbind(1), timespans[:, :, None].unbind(1), strict=True):
             if self.mixed_memory:
                 h, c = self.remember(x_t, h, c)
-            h, gate = self.update(x_t, h, timespans_t)  # (B, H)
+            h, gate = self._update(x_t, h, timespans_t, backbone, heads)  # (B, H)
             states.append(h)
             gates.append(gate)
         hidden = torch.stack(states, dim=1)  # (B, T, H)

@@ -27,6 +27,19 @@ class Uniform:
 
 
 @dataclass(frozen=True)
+class SoftplusUniform:
+    """The number whose softplus is uniform on ``[centre - bound, centre + bound)``, above 0."""
+
+    bound: float
+    centre: float
+
+    def draw(self, n: int, seed: int, stream: str) -> np.ndarray:
+        """Return ``n`` numbers, shape (n,), float32."""
+        positive = Uniform(self.bound, self.centre).draw(n, seed, stream).astype(np.float64)
+        return np.log(np.expm1(positive)).astype(np.float32)
+
+
+@dataclass(frozen=True)
 class Normal:
     """Normal with mean 0 and standard deviation ``std``."""
 
@@ -48,7 +61,8 @@ class Constant:
         return np.full(n, self.value, dtype=np.float32)
 
 
-Rule = Callable[[str, torch.Tensor], Uniform | Normal | Constant]
+Distribution = Uniform | SoftplusUniform | Normal | Constant
+Rule = Callable[[str, torch.Tensor], Distribution]
 
 
 def initialise(model: nn.Module, seed: int, rule: Rule | None = None) -> nn.Module:
@@ -61,7 +75,8 @@ def initialise(model: nn.Module, seed: int, rule: Rule | None = None) -> nn.Modu
     seed : int
         From 0 to 2**64 - 1. A parameter's numbers depend on the seed and its name alone.
     rule : callable, optional
-        ``rule(name, parameter)`` gives a `Uniform`, `Normal` or `Constant`. Default: the
+        ``rule(name, parameter)`` gives a `Uniform`, `SoftplusUniform`, `Normal` or
+        `Constant`. Default: the
         model's own, which for liquidlib's models is PyTorch's default.
 
     Returns

@@ -9,7 +9,7 @@ from torch.nn.functional import softplus
 from torch.nn.utils import skip_init
 
 from liquidlib import checks
-from liquidlib.models.initial import Constant, Normal, Uniform
+from liquidlib.models.initial import Constant, Distribution, SoftplusUniform, Uniform
 from liquidlib.models.sequence import SequenceModel
 from liquidlib.models.solvers import SOLVERS, Sums
 from liquidlib.models.wirings import Wiring, for_model
@@ -25,11 +25,6 @@ RANGES = {
 """What each parameter is drawn from, uniformly."""
 POSITIVE = ("leak", "capacitance", "weight")
 """What is held as the number whose softplus it is."""
-
-
-def inverse_softplus(positive: Tensor) -> Tensor:
-    """Return the numbers whose softplus is given."""
-    return positive + torch.log(-torch.expm1(-positive))
 
 
 class Synapses(nn.Module):
@@ -175,14 +170,15 @@ class LTC(SequenceModel):
             self.readout = skip_init(nn.Linear, self.wiring.motor_neurons, output_size)
         self.reset_parameters(seed)
 
-    def initial(self, name: str, parameter: Tensor) -> Uniform | Normal | Constant:
-        """Return the distribution that a parameter, or its softplus, starts from."""
+    def initial(self, name: str, parameter: Tensor) -> Distribution:
+        """Return the distribution that a parameter starts from."""
         if name.startswith("readout."):
             return super().initial(name, parameter)
         kind = name.rpartition(".")[2]
         if kind in RANGES:
             low, high = RANGES[kind]
-            return Uniform((high - low) / 2, centre=(high + low) / 2)
+            uniform = SoftplusUniform if kind in POSITIVE else Uniform
+            return uniform((high - low) / 2, (high + low) / 2)
         return Constant(1.0 if kind == "input_scale" else 0.0)
 
     def reset_parameters(self, seed: int) -> None:
@@ -191,9 +187,6 @@ class LTC(SequenceModel):
         if not self._wired:
             self.wiring = Wiring.fully_connected(self.input_size, self.hidden_size, seed=seed)
         with torch.no_grad():
-            for name, parameter in self.named_parameters():
-                if name.rpartition(".")[2] in POSITIVE and not name.startswith("readout."):
-                    parameter.copy_(inverse_softplus(parameter))
             self.sensory_synapses.reversal.copy_(torch.tensor(self.wiring.sensory))
             self.synapses.reversal.copy_(torch.tensor(self.wiring.adjacency))
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from liquidlib.models.cfc import CfC
-from liquidlib.models.ltc import LTC, inverse_softplus
+from liquidlib.models.ltc import LTC
 from liquidlib.models.wired_cfc import WiredCfC
 from liquidlib.models.wirings import Wiring
 
@@ -173,7 +173,8 @@ def _ltc(module: nn.Module) -> LTC:
         if cell._implicit_param_constraints:
             return theirs
         _refuse("negative weight, leak or capacitance", bool((theirs * mask < 0).any()))
-        return inverse_softplus(theirs.clamp(min=1e-30))
+        theirs = theirs.clamp(min=1e-30)
+        return theirs + torch.log(-torch.expm1(-theirs))
 
     with torch.no_grad():
         for mine, of in ((model.sensory_synapses, "sensory_"), (model.synapses, "")):

@@ -6,13 +6,19 @@ from torch import nn
 
 from liquidlib import checks
 from liquidlib.models.cfc import CfC
+from liquidlib.models.ctrnn import CTRNN
 from liquidlib.models.gru import GRU
 from liquidlib.models.linear import Linear
 from liquidlib.models.lstm import LSTM
+from liquidlib.models.ltc import LTC
+from liquidlib.models.neural_ode import NeuralODE
 from liquidlib.models.rnn import RNN
 from liquidlib.models.sequence import SequenceModel
+from liquidlib.models.wired_cfc import WiredCfC
 
-MODELS: dict[str, type[SequenceModel]] = {cls.name: cls for cls in (CfC, LSTM, GRU, RNN, Linear)}
+MODELS: dict[str, type[SequenceModel]] = {
+    cls.name: cls for cls in (CfC, WiredCfC, LTC, CTRNN, NeuralODE, LSTM, GRU, RNN, Linear)
+}
 
 
 @dataclass(frozen=True)

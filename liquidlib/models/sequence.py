@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from liquidlib import checks
-from liquidlib.models.initial import Constant, Normal, Uniform, fan_in_uniform, initialise
+from liquidlib.models.initial import Distribution, fan_in_uniform, initialise
 
 State = Any  # a tensor or a tuple of tensors; each model says which
 
@@ -37,6 +37,9 @@ class SequenceModel(nn.Module):
         Whether the model can be told which inputs were seen.
     recurrent : bool
         Whether the model is one time step repeated; if not, it reads its window at once.
+    adaptive : bool
+        Whether the values decide how many operations a time step takes. The engine cannot lower
+        such a model: a tape is one list of instructions for all values.
     records : tuple of str
         What ``record`` can ask for.
     """
@@ -46,6 +49,7 @@ class SequenceModel(nn.Module):
     uses_timespans: ClassVar[bool]
     uses_mask: ClassVar[bool]
     recurrent: ClassVar[bool] = True
+    adaptive: bool = False
     records: tuple[str, ...] = ("state",)
 
     def __init__(self, input_size: int, hidden_size: int, output_size: int | None = None) -> None:
@@ -72,7 +76,7 @@ class SequenceModel(nn.Module):
         """Return hidden states (B, T, H), the last state and what was recorded, (B, T, H) each."""
         raise NotImplementedError
 
-    def initial(self, name: str, parameter: Tensor) -> Uniform | Normal | Constant:
+    def initial(self, name: str, parameter: Tensor) -> Distribution:
         """Return the distribution that a parameter starts from: PyTorch's default for Linear."""
         return fan_in_uniform(self, name)
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from liquidlib import checks
-from liquidlib.models.initial import Constant, Normal, Uniform
+from liquidlib.models.initial import Distribution, Uniform
 from liquidlib.models.sequence import SequenceModel
 
 
@@ -40,7 +40,7 @@ class TorchLayers(SequenceModel):
             self.readout = skip_init(nn.Linear, hidden_size, output_size)
         self.reset_parameters(seed)
 
-    def initial(self, name: str, parameter: Tensor) -> Uniform | Normal | Constant:
+    def initial(self, name: str, parameter: Tensor) -> Distribution:
         """Return PyTorch's default: uniform within ``1 / sqrt(H)`` in the recurrent layers."""
         if name.startswith("readout."):
             return super().initial(name, parameter)

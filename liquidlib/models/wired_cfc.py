@@ -7,7 +7,7 @@ from torch.nn.functional import linear
 from torch.nn.utils import skip_init
 
 from liquidlib.models.cfc import CfC
-from liquidlib.models.initial import Constant, Normal, Uniform
+from liquidlib.models.initial import Distribution, Uniform
 from liquidlib.models.sequence import SequenceModel
 from liquidlib.models.wirings import Wiring, for_model
 
@@ -131,7 +131,7 @@ class WiredCfC(SequenceModel):
             self.readout = skip_init(nn.Linear, wiring.motor_neurons, output_size)
         self.reset_parameters(seed)
 
-    def initial(self, name: str, parameter: Tensor) -> Uniform | Normal | Constant:
+    def initial(self, name: str, parameter: Tensor) -> Distribution:
         """Return PyTorch's default for a layer, but for what a head sees in place of its width."""
         if name.startswith("readout."):
             return super().initial(name, parameter)

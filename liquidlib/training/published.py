@@ -6,6 +6,7 @@ from torch import Tensor
 
 from liquidlib import checks
 from liquidlib.models import LSTM, CfC, Constant, Linear, Normal, SequenceModel, Uniform, initialise
+from liquidlib.models.initial import Distribution
 from liquidlib.signals import Curve
 
 PRESETS = MappingProxyType(
@@ -91,7 +92,7 @@ def published_curve(**changes: object) -> Curve:
     return Curve(**(settings | changes))
 
 
-def published_rule(name: str, parameter: Tensor) -> Uniform | Normal | Constant:
+def published_rule(name: str, parameter: Tensor) -> Distribution:
     """Return how the published comparison draws a parameter: a rule for `initialise`."""
     is_bias = "bias" in name
     if name.startswith("lstm."):

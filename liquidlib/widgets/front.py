@@ -10,13 +10,15 @@ _ELSEWHERE = {
     "engine": files("liquidlib.engine") / "engine.js",
     "curve": files("liquidlib.signals") / "curve.js",
     "measures": files("liquidlib.metrics") / "tracking.js",
+    "solvers": files("liquidlib.models") / "solvers.js",
 }
 
 
 def script(*names: str) -> str:
     """Return the module of one widget: the shared parts, then ``<name>.js`` for each name.
 
-    ``"engine"`` is the engine's own script, with the page's Machine.
+    ``"engine"`` is the engine's own script, with the page's Machine, ``"solvers"`` that of the
+    LTC's solvers.
     """
     return _joined("parts", *names)
 

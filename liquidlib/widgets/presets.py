@@ -3,6 +3,7 @@
 ``python -m liquidlib.widgets.presets`` lowers them anew, after a change of models or engine.
 """
 
+from collections.abc import Container
 from functools import cache
 from pathlib import Path
 
@@ -11,12 +12,14 @@ from torch import nn
 
 from liquidlib import files
 from liquidlib.engine import Tape, lower
-from liquidlib.models import Linear, SequenceModel, initialise, make
+from liquidlib.models import Linear, SequenceModel, Wiring, count_parameters, initialise, make
 from liquidlib.training import published, published_rule
 
 FILE = Path(__file__).parent.parent / "data" / "playground.npz"
 WINDOWS = (20, 41, 82, 164)
 SIZES = (8, 32, 64)
+COLOURS = {"wired_cfc": "sky", "ctrnn": "orange"}  # of those that have none of their own
+WIRED = {"wired_cfc": (32,), "ltc": (16,)}  # with an AutoNCP wiring
 
 
 def preset(key: str, model: nn.Module, label: str, python: dict, **more: object) -> dict:
@@ -38,9 +41,9 @@ def preset(key: str, model: nn.Module, label: str, python: dict, **more: object)
     return {
         "key": key,
         "label": label,
-        "colour": getattr(model, "name", key),
+        "colour": COLOURS.get(name := getattr(model, "name", key), name),
         "size": "",
-        "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "parameters": count_parameters(model),
         "python": python,
         "initial": {},
         "windows": None,
@@ -93,6 +96,14 @@ def lowered() -> tuple[list[dict], dict[str, bytes]]:
     presets.append(
         preset("linear", model, "Linear", python, initial=initial, windows=list(WINDOWS))
     )
+    for name, sizes in WIRED.items():
+        for size in sizes:
+            model = make(name, 1, size, 1, wiring=Wiring.auto_ncp(1, size, 1))
+            wiring = f"wiring=Wiring.auto_ncp(1, {size}, 1)"
+            python = {"ordinary": f"{type(model).__name__}(1, {size}, 1, {wiring}, seed={{seed}})"}
+            _add(presets, tapes, f"{name}-{size}", model, python, size=str(size))
+    python = {"ordinary": "CTRNN(1, 32, 1, seed={seed})"}
+    _add(presets, tapes, "ctrnn-32", make("ctrnn", 1, 32, 1), python, size="32")
     return presets, tapes
 
 
@@ -106,17 +117,25 @@ def _add(
 ) -> None:
     tape: Tape = lower(model)
     tapes[key] = tape.to_bytes()
-    initial = {name: {"any": rules} for name, rules in _rules(model, python).items()}
+    shipped = {p["name"] for p in tape.parameters if p["initial"] is None}
+    initial = {name: {"any": rules} for name, rules in _rules(model, python, shipped).items()}
     presets.append(preset(key, model, model.label, python, size=size, initial=initial))
 
 
-def _rules(model: SequenceModel, python: dict) -> dict[str, list]:
-    """Return the distribution of each parameter in the order of the tape, for each choice."""
+def _rules(
+    model: SequenceModel, python: dict, shipped: Container[str] = ()
+) -> dict[str, list[list | None]]:
+    """Return the distribution of each parameter in the order of the tape, for each choice.
+
+    None stands for a parameter that begins with what the tape ships.
+    """
     rules = {}
     for choice in python:
         initialise(model, 0, published_rule if choice == "published" else None)
-        found = model.drawn[1].values()
-        rules[choice] = [[type(r).__name__.lower(), *vars(r).values()] for r in found]
+        rules[choice] = [
+            None if name in shipped else [type(r).__name__.lower(), *vars(r).values()]
+            for name, r in model.drawn[1].items()
+        ]
     return rules
 
 

@@ -22,8 +22,8 @@ function asPython(settings, presets, steps) {
   const curve = curveOf(settings), drawn = curve.kind === "drawn";
   const made = presets.map(({ python }) => (python[settings.initial] ?? python.ordinary)
     .replace("{seed}", seed).replace("{window}", window));
-  const used = ["CfC", "Curve", "GRU", "LSTM", "Linear", "initialise", "published", "published_rule", "track"]
-    .filter((name) => ["Curve", "track"].includes(name) || made.some((text) => new RegExp(`\\b${name}\\b[()]`).test(text)));
+  const used = ["CTRNN", "CfC", "Curve", "GRU", "LSTM", "LTC", "Linear", "WiredCfC", "Wiring", "initialise", "published", "published_rule", "track"]
+    .filter((name) => ["Curve", "track"].includes(name) || made.some((text) => new RegExp(`\\b${name}\\b[().]`).test(text)));
   const given = [];
   const say = (name, value, usual) => { if (value !== usual) given.push(`${name}=${typeof value === "string" ? `"${value}"` : value}`); };
   say("kind", drawn ? "csv" : curve.kind, "sine");
