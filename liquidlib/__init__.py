@@ -58,11 +58,15 @@ from liquidlib.training import (
     training_step,
 )
 from liquidlib.widgets import (
+    ClosedForm,
     Gate,
     Playground,
+    SolverRace,
+    StepSize,
     SweepMap,
     TapeStepper,
     Tracking,
+    WiringEditor,
 )
 
 __all__ = [
@@ -74,6 +78,7 @@ __all__ = [
     "PRESETS",
     "RNN",
     "CfC",
+    "ClosedForm",
     "Constant",
     "Curve",
     "FreezeTest",
@@ -90,6 +95,8 @@ __all__ = [
     "SequenceModel",
     "Sines",
     "SoftplusUniform",
+    "SolverRace",
+    "StepSize",
     "Survival",
     "Sweep",
     "SweepMap",
@@ -101,6 +108,7 @@ __all__ = [
     "Window",
     "WiredCfC",
     "Wiring",
+    "WiringEditor",
     "closed_form",
     "count_parameters",
     "freeze_test",

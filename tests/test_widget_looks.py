@@ -1,14 +1,22 @@
 """How the widgets look and fit: themes, widths, labels, focus."""
 
 import pytest
-from widget_page import ENGINE, GATE, LANDING, SINE
+from widget_page import CLOCK, CLOSED, ENGINE, GATE, LANDING, SINE, SOLVERS, WIRING
 
 pytestmark = [pytest.mark.browser, pytest.mark.site]
 
 
 @pytest.mark.parametrize(
     ("path", "having", "ink"),
-    [(SINE, "scrub", "signal"), (GATE, "gate", "state"), (ENGINE, "one", "loss")],
+    [
+        (SINE, "scrub", "signal"),
+        (GATE, "gate", "state"),
+        (ENGINE, "one", "loss"),
+        (CLOCK, "pulse", "exact"),
+        (WIRING, "wiring", "input-0"),
+        (CLOSED, "ode", "input"),
+        (SOLVERS, "race", "solution"),
+    ],
 )
 @pytest.mark.parametrize(
     ("dark", "colour"), [(False, "rgb(0, 0, 0)"), (True, "rgb(255, 255, 255)")]
@@ -23,7 +31,17 @@ def test_ink_follows_the_theme(open_widget, path, having, ink, dark, colour):
 
 
 @pytest.mark.parametrize(
-    ("path", "having"), [(SINE, "scrub"), (GATE, "gate"), (LANDING, "freeze"), (ENGINE, "one")]
+    ("path", "having"),
+    [
+        (SINE, "scrub"),
+        (GATE, "gate"),
+        (LANDING, "freeze"),
+        (ENGINE, "one"),
+        (CLOCK, "pulse"),
+        (WIRING, "wiring"),
+        (CLOSED, "ode"),
+        (SOLVERS, "race"),
+    ],
 )
 @pytest.mark.parametrize("width", [360, 800])
 def test_widget_fits_its_column(open_widget, path, having, width):
@@ -48,7 +66,18 @@ def test_widget_fits_its_column(open_widget, path, having, width):
     assert min(sizes) >= 11, "text keeps its size"
 
 
-@pytest.mark.parametrize(("path", "having"), [(SINE, "scrub"), (GATE, "gate"), (ENGINE, "one")])
+@pytest.mark.parametrize(
+    ("path", "having"),
+    [
+        (SINE, "scrub"),
+        (GATE, "gate"),
+        (ENGINE, "one"),
+        (CLOCK, "pulse"),
+        (CLOSED, "ode"),
+        (SOLVERS, "race"),
+        (WIRING, "wiring"),
+    ],
+)
 def test_every_control_has_a_name_and_shows_focus(open_widget, path, having):
     widget = open_widget(path, having)
     nameless = widget.box.evaluate(
@@ -57,7 +86,7 @@ def test_every_control_has_a_name_and_shows_focus(open_widget, path, having):
             && !(e.tagName === "BUTTON" && e.textContent.trim())).map((e) => e.outerHTML)"""
     )
     assert nameless == []
-    first = widget.box.locator("button, [role=slider]").first
+    first = widget.box.locator("input, button, [role=slider]").first
     plain = first.evaluate("(e) => getComputedStyle(e).outline + getComputedStyle(e).stroke")
     first.focus()
     widget.page.keyboard.press("Tab")

@@ -8,7 +8,16 @@ import pytest
 from traitlets import TraitError
 
 from liquidlib import load_stored, lock_on, published, track
-from liquidlib.widgets import Gate, SweepMap, TapeStepper, Tracking
+from liquidlib.widgets import (
+    ClosedForm,
+    Gate,
+    SolverRace,
+    StepSize,
+    SweepMap,
+    TapeStepper,
+    Tracking,
+    WiringEditor,
+)
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +73,68 @@ def test_gate_takes_what_the_page_sends_and_undoes_what_is_not_allowed():
     with pytest.raises(TraitError):
         gate.set_state({"dt": -1.0})
     assert gate.dt == 3.0
+
+
+# The step size
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("step", 0.0, "[0.001, 8]"),
+        ("step", 8.1, "[0.001, 8]"),
+        ("step", float("nan"), "[0.001, 8]"),
+        ("weight", -0.1, "[0, inf)"),
+        ("weight", float("inf"), "[0, inf)"),
+    ],
+)
+def test_step_size_names_the_value_that_is_out_of_range(name, value, allowed):
+    message = re.escape(f"{name} must be a finite number in {allowed}, got {value!r}")
+    with pytest.raises(TraitError, match=message):
+        StepSize(**{name: value})
+    widget = StepSize()
+    before = getattr(widget, name)
+    with pytest.raises(TraitError, match=message):
+        widget.set_state({name: value})
+    assert getattr(widget, name) == before
+
+
+def test_step_size_takes_the_bounds_and_what_the_page_sends():
+    widget = StepSize(step=8, weight=0)
+    assert (widget.step, widget.weight) == (8, 0)
+    widget.set_state({"step": 0.001, "weight": 2.5})
+    assert (widget.step, widget.weight) == (0.001, 2.5)
+
+
+# The race of the solvers
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("budget", 48, "budget must be a power of two from 4 to 2048, got 48"),
+        ("budget", 4096, "budget must be a power of two from 4 to 2048, got 4096"),
+        ("weight", 0.5, "weight must be a finite number in [1, 200], got 0.5"),
+        ("weight", float("nan"), "weight must be a finite number in [1, 200], got nan"),
+        ("frequency", 5.0, "frequency must be a finite number in [0.1, 4], got 5.0"),
+        ("wanted", 0.0, "wanted must be a finite number in [1e-08, 1], got 0.0"),
+    ],
+)
+def test_solver_race_names_the_value_that_is_out_of_range(name, value, message):
+    with pytest.raises(TraitError, match=re.escape(message)):
+        SolverRace(**{name: value})
+    widget = SolverRace()
+    before = getattr(widget, name)
+    with pytest.raises(TraitError, match=re.escape(message)):
+        widget.set_state({name: value})
+    assert getattr(widget, name) == before
+
+
+def test_solver_race_takes_the_bounds_and_what_the_page_sends():
+    widget = SolverRace(budget=4, weight=200, frequency=4, wanted=1, held=True)
+    assert (widget.budget, widget.weight, widget.frequency) == (4, 200, 4)
+    widget.set_state({"budget": 2048, "weight": 1, "wanted": 1e-8, "held": False})
+    assert (widget.budget, widget.weight, widget.wanted, widget.held) == (2048, 1, 1e-8, False)
 
 
 # Tracking: what it shows
@@ -182,12 +253,53 @@ def test_tracking_refuses_what_no_run_has(runs, name, value, message):
     assert getattr(widget, name) == before
 
 
+# The closed form
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("w_tau", -0.1, "w_tau must be a finite number in [0, 3], got -0.1"),
+        ("A", 1.01, "A must be a finite number in [-1, 1], got 1.01"),
+        ("x0", float("nan"), "x0 must be a finite number in [-1, 1], got nan"),
+        ("amplitude", 7.0, "amplitude must be a finite number in [-6, 6], got 7.0"),
+        ("frequency", 0.0, "frequency must be a finite number in [0.1, 6], got 0.0"),
+        ("kind", "noise", "kind must be one of 'constant', 'step', 'sine', got 'noise'"),
+        ("rest", "1", "rest must be one of '0', 'A', got '1'"),
+    ],
+)
+def test_closed_form_names_the_value_that_is_not_allowed(name, value, message):
+    with pytest.raises(TraitError, match=re.escape(message)):
+        ClosedForm(**{name: value})
+    widget = ClosedForm()
+    before = getattr(widget, name)
+    with pytest.raises(TraitError, match=re.escape(message)):
+        widget.set_state({name: value})
+    assert getattr(widget, name) == before
+
+
+def test_closed_form_takes_the_bounds_and_what_the_page_sends():
+    widget = ClosedForm(w_tau=0, A=-1, x0=1, rest="A", kind="step", amplitude=6, frequency=0.1)
+    assert (widget.w_tau, widget.A, widget.x0, widget.rest) == (0, -1, 1, "A")
+    widget.set_state({"kind": "constant", "amplitude": -2.5})
+    assert (widget.kind, widget.amplitude) == ("constant", -2.5)
+
+
 # What the page gets
 
 
 @pytest.mark.parametrize(
     ("widget", "bytes_allowed"),
-    [(Gate, 12_000), (SweepMap, 13_000), (Tracking, 21_500), (TapeStepper, 27_000)],
+    [
+        (ClosedForm, 12_000),
+        (Gate, 12_000),
+        (SolverRace, 24_000),
+        (StepSize, 13_000),
+        (SweepMap, 13_000),
+        (Tracking, 21_500),
+        (TapeStepper, 27_000),
+        (WiringEditor, 28_000),
+    ],
 )
 def test_script_is_small_and_keeps_to_itself(widget, bytes_allowed):
     script = str(widget._esm)
@@ -198,7 +310,10 @@ def test_script_is_small_and_keeps_to_itself(widget, bytes_allowed):
     assert not re.search(r"https?:|@import|url\(", str(widget._css))
 
 
-@pytest.mark.parametrize("widget", [Gate, SweepMap, Tracking, TapeStepper])
+@pytest.mark.parametrize(
+    "widget",
+    [ClosedForm, Gate, SolverRace, StepSize, SweepMap, Tracking, TapeStepper, WiringEditor],
+)
 def test_style_is_scoped_and_holds_both_themes(widget):
     css = re.sub(r"/\*.*?\*/", "", str(widget._css), flags=re.S)
     rules = re.sub(r"@(media|container)[^{]*\{", "", css)

@@ -6,6 +6,10 @@ GATE = "book/chapters/02_gate.html"
 SINE = "book/chapters/04_sine.html"
 LANDING = "book/index.html"
 ENGINE = "book/chapters/05_engine.html"
+CLOCK = "book/chapters/11_clock.html"
+CLOSED = "book/chapters/12_closed_form.html"
+WIRING = "book/chapters/13_wiring.html"
+SOLVERS = "book/chapters/14_solvers.html"
 
 
 # Draws the widget once more, as #copy, with the model that the given function makes.
