@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from liquidlib.sweeps import audit
+from liquidlib.sweeps import audit, costs, imitation, ltc_swaps, ltc_tuning, sketch, solver_errors
 from liquidlib.sweeps.frozen import frozen
 from liquidlib.sweeps.lessons import lesson
 from liquidlib.sweeps.online import online
 from liquidlib.sweeps.outbreaks import outbreak
+from liquidlib.sweeps.wired import wired, wiring_rates, wirings
 from liquidlib.training import published, track
 
 
@@ -115,5 +116,65 @@ EXPERIMENTS = {
         grid=audit.lessons(),
         seeds=range(30),
         description="networks that are taught many sines, then scored with frozen weights",
+    ),
+    "ltc_tuning": Experiment(
+        ltc_tuning.ltc_tuning,
+        grid=ltc_tuning.grid(),
+        seeds=(*range(10), 1000, 1001, 1002),
+        description="LTCs with three solvers, a CfC and an LSTM, at three learning rates",
+    ),
+    "ltc_swaps": Experiment(
+        ltc_swaps.ltc_swap,
+        grid=ltc_swaps.grid(),
+        seeds=range(10),
+        description="LTCs that are trained with one solver and run with others",
+    ),
+    "solver_errors": Experiment(
+        solver_errors.solver_error,
+        grid=solver_errors.grid(),
+        seeds=range(10),
+        description="how exactly five solvers follow the equation of random LTCs",
+    ),
+    "costs": Experiment(
+        costs.cost,
+        grid=costs.grid(),
+        seeds=range(10),
+        description="operations and times of models with and without a solver",
+    ),
+    "imitation_rates": Experiment(
+        imitation.imitate,
+        grid=imitation.rates(),
+        seeds=range(1000, 1002),
+        description="networks that learn to follow one liquid neuron, at four learning rates",
+    ),
+    "imitation": Experiment(
+        imitation.imitate,
+        grid=imitation.imitations(),
+        seeds=range(10),
+        description="networks that learn to follow one liquid neuron, and formulas",
+    ),
+    "wiring_rates": Experiment(
+        wired,
+        grid=wiring_rates(),
+        seeds=range(1000, 1002),
+        description="wired and dense networks of equal size, at three learning rates",
+    ),
+    "wirings": Experiment(
+        wired,
+        grid=wirings(),
+        seeds=range(10),
+        description="wired and dense networks that foretell damped sines, disturbed and cut",
+    ),
+    "sketch_rates": Experiment(
+        sketch.sketch,
+        grid=sketch.rates(),
+        seeds=range(1000, 1003),
+        description="a tutorial's sketch and its peers at five learning rates",
+    ),
+    "sketch": Experiment(
+        sketch.sketch,
+        grid=sketch.ladder(),
+        seeds=range(20),
+        description="a tutorial's sketch, mended one fault after another",
     ),
 }
