@@ -45,7 +45,7 @@ from liquidlib.training.track import versions
 FILE = Path(__file__).parents[1] / "liquidlib" / "data" / "engine.json"
 ADAMW = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01}
 STEPS = 20  # over which losses are compared
-ROUNDS = {"ratios": 40, "models": 15, "peers": 20, "chromium": 9}
+ROUNDS = {"ratios": 40, "models": 15, "peers": 15, "chromium": 9}
 TURN = 0.05  # seconds
 
 

@@ -26,13 +26,15 @@ class Peer:
 
 
 CFC = partial(ncps.torch.CfC, 1, 32, proj_size=1, backbone_units=64)
-LTC = partial(ncps.torch.LTC, 1, 16)
+SMALL, LTC = partial(ncps.torch.LTC, 1, 16), partial(ncps.torch.LTC, 1, 32)
 PEERS = [
     Peer("CfC", "32, backbone 1 × 64", CFC, 1, 82, 0.7),
     Peer("CfC", "32, backbone 1 × 64", CFC, 32, 32, 1.0),
     Peer("CfC, wired", "32, AutoNCP wiring", lambda: ncps.torch.CfC(1, AutoNCP(32, 1)), 1, 82),
-    Peer("LTC", "16, 6 unfolds", LTC, 1, 82, 0.5),
-    Peer("LTC", "16, 6 unfolds", LTC, 32, 32, 0.5),
+    Peer("LTC", "16, 6 unfolds", SMALL, 1, 82, 0.5),
+    Peer("LTC", "16, 6 unfolds", SMALL, 32, 32, 0.5),
+    Peer("LTC", "32, 6 unfolds", LTC, 1, 82, 0.5),
+    Peer("LTC", "32, 6 unfolds", LTC, 32, 32, 0.5),
     Peer("LTC", "16, AutoNCP wiring", lambda: ncps.torch.LTC(1, AutoNCP(16, 1)), 1, 82, 0.5),
 ]
 

@@ -85,7 +85,7 @@ def test_the_targets_are_those_of_the_stored_rows():
     assert engine.targets(STORED) == STORED["targets"]
     asked = [row["asked"].rpartition(" ")[0] for row in STORED["targets"]]
     times, steps, sizes = ["≥ 40", "≥ 25", "≥ 10", "≥ 5", "≥ 1.5"], ["≥ 1,200", "≥ 850", "≥ 250"], 3
-    shares = ["≤ 0.7", "≤ 1.0", "≤ 0.5", "≤ 0.5", "≤ 0.5"]
+    shares = ["≤ 0.7", "≤ 1.0", *["≤ 0.5"] * 5]
     assert asked[:-sizes] == times + steps + shares
     for row in STORED["targets"]:
         sign, bound = row["asked"].split()[:2]

@@ -261,6 +261,46 @@ def s1_lost(lessons: Sweep) -> str:
     return _ratio(lstm.new, _taught(lessons, "cfc", sampling="dropped", told="gate").new)
 
 
+def s5_unfolds(costs: Sweep) -> str:
+    """Return how many times its time with one unfold an LTC takes with six, a training step."""
+    return _slower(costs, "ltc, fused 6", "ltc, fused 1")
+
+
+def s5_one(costs: Sweep) -> str:
+    """Return how many times the CfC's time an LTC with one unfold takes."""
+    return _slower(costs, "ltc, fused 1", "cfc")
+
+
+def s6_fused(costs: Sweep) -> str:
+    """Return how many times the CfC's time an LTC takes with six unfolds."""
+    return _slower(costs, "ltc, fused 6", "cfc")
+
+
+def s6_ode(costs: Sweep) -> str:
+    """Return how many times a neural ODE takes, solved adaptively."""
+    return _slower(costs, "neural ode, 0.001", "cfc")
+
+
+def s6_adaptive(costs: Sweep) -> str:
+    """Return how many times an LTC takes that is solved adaptively."""
+    return _slower(costs, "ltc, dopri5", "cfc")
+
+
+def s6_forward(costs: Sweep) -> str:
+    """Return how many times it takes in a forward pass."""
+    return _slower(costs, "ltc, dopri5", "cfc", "forward")
+
+
+def s6_lstm(costs: Sweep) -> str:
+    """Return how many times the time of PyTorch's LSTM a CfC takes."""
+    return _slower(costs, "cfc", "lstm")
+
+
+def s6_loop(costs: Sweep) -> str:
+    """Return how many times the time of an LSTM in a loop a CfC takes."""
+    return _slower(costs, "cfc", "lstm, loop")
+
+
 def s8_cfc(lessons: Sweep) -> str:
     """Return how many times its error the CfC makes on larger sines."""
     return _ratio(_taught(lessons, "cfc").larger, _taught(lessons, "cfc").new)
@@ -269,6 +309,54 @@ def s8_cfc(lessons: Sweep) -> str:
 def s8_lstm(lessons: Sweep) -> str:
     """Return the same for the LSTM."""
     return _ratio(_taught(lessons, "lstm").larger, _taught(lessons, "lstm").new)
+
+
+# The introductory article --------------------------------------------------------------------
+
+
+def i11_ltc(ltc_tuning: Sweep) -> str:
+    """Return how many times the error of its best setting an LTC's middling one makes."""
+    return _spread(ltc_tuning, "ltc")
+
+
+def i11_fused(ltc_tuning: Sweep) -> str:
+    """Return the same among the LTC's settings with the fused solver."""
+    return _spread(ltc_tuning, "ltc", solver="fused")
+
+
+def i11_cfc(ltc_tuning: Sweep) -> str:
+    """Return the same for the CfC's settings."""
+    return _spread(ltc_tuning, "cfc")
+
+
+def i11_lstm(ltc_tuning: Sweep) -> str:
+    """Return the same for the LSTM's settings."""
+    return _spread(ltc_tuning, "lstm")
+
+
+def i12_ended(sketch: Sweep) -> str:
+    """Return how many runs of a tutorial's sketch end, as it is described."""
+    return _share(_mended(sketch, "").raised.isna())
+
+
+def i12_still(sketch: Sweep) -> str:
+    """Return in how many no weight moves once the list is mended."""
+    return _share(_mended(sketch, "list").moved == 0)
+
+
+def i12_maps(sketch: Sweep) -> str:
+    """Return how many times the last value's error the two maps make, trained."""
+    return _beside_the_last(_mended(sketch, "list optimiser"))
+
+
+def i12_bent(sketch: Sweep) -> str:
+    """Return the same with the activation between them."""
+    return _beside_the_last(_mended(sketch, "list optimiser activation"))
+
+
+def i12_mended(sketch: Sweep) -> str:
+    """Return the same with all mended."""
+    return _beside_the_last(_mended(sketch, "list optimiser activation state time"))
 
 
 # Which runs ----------------------------------------------------------------------------------
@@ -327,10 +415,44 @@ def _taught(lessons: Sweep, model: str, **change: object) -> pd.DataFrame:
     return _runs(lessons, model=model, **usual | change)
 
 
+def _slower(costs: Sweep, model: str, peer: str, what: str = "training") -> str:
+    """Return how many times a peer's time a model takes: 4,000 weights, 16 samples, batch 32."""
+    model, peer = (
+        _runs(costs, model=name, length=16, budget=4000, batch=32)[what] for name in (model, peer)
+    )
+    return _ratio(model, peer)
+
+
+def _spread(ltc_tuning: Sweep, model: str, **which: str) -> str:
+    """Return the error of a model's middling setting as a multiple of that of its best.
+
+    A middling setting has as many settings above it as below, the best is the one that the seeds
+    from 1000 on choose; the ratio is of the seeds below.
+    """
+    rows = ltc_tuning.table
+    for name, value in ({"model": model} | which).items():
+        rows = rows[rows[name] == value]
+    rows = rows.fillna({"solver": "", "unfolds": 0, "backbone": 0})
+    wide = rows.pivot(
+        index=["size", "solver", "unfolds", "backbone", "lr"], columns="seed", values="error"
+    )
+    best = wide.loc[:, wide.columns >= 1000].median(axis=1).idxmin()
+    reported = wide.loc[:, wide.columns < 1000]
+    return _ratio(reported.median(axis=0), reported.loc[best])
+
+
 def _lets_go(rates: Sweep, model: str) -> str:
     """Return how many of a model's runs let go, at all settings together."""
     runs = rates.table[rates.table.model == model]
     return _share(runs[np.isfinite(runs.lock_10)].worst > 0.2)
+
+
+def _mended(sketch: Sweep, mended: str) -> pd.DataFrame:
+    return _runs(sketch, model="sketch", mended=mended)
+
+
+def _beside_the_last(runs: pd.DataFrame) -> str:
+    return _ratio(runs.new, runs.persistence)
 
 
 # As text -------------------------------------------------------------------------------------

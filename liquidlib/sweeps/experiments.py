@@ -156,7 +156,7 @@ EXPERIMENTS = {
     "wiring_rates": Experiment(
         wired,
         grid=wiring_rates(),
-        seeds=range(1000, 1002),
+        seeds=range(1000, 1003),
         description="wired and dense networks of equal size, at three learning rates",
     ),
     "wirings": Experiment(
