@@ -301,6 +301,16 @@ def s6_loop(costs: Sweep) -> str:
     return _slower(costs, "cfc", "lstm, loop")
 
 
+def s3_lstm(wirings: Sweep) -> str:
+    """Return how many times the error of a CfC wired as an NCP a small LSTM makes."""
+    return _ratio(_wired(wirings, "lstm", 3).noisy, _wired(wirings, "cfc-worm", 20).noisy)
+
+
+def s3_gru(wirings: Sweep) -> str:
+    """Return the same for a small GRU."""
+    return _ratio(_wired(wirings, "gru", 4).noisy, _wired(wirings, "cfc-worm", 20).noisy)
+
+
 def s8_cfc(lessons: Sweep) -> str:
     """Return how many times its error the CfC makes on larger sines."""
     return _ratio(_taught(lessons, "cfc").larger, _taught(lessons, "cfc").new)
@@ -309,6 +319,51 @@ def s8_cfc(lessons: Sweep) -> str:
 def s8_lstm(lessons: Sweep) -> str:
     """Return the same for the LSTM."""
     return _ratio(_taught(lessons, "lstm").larger, _taught(lessons, "lstm").new)
+
+
+def s10_ltc_back(wirings: Sweep) -> str:
+    """Return after how many samples the LTC wired as an NCP is back from a push."""
+    return _back(wirings, "ltc-worm", 23)
+
+
+def s10_gru_back(wirings: Sweep) -> str:
+    """Return the same for the GRU."""
+    return _back(wirings, "gru", 10)
+
+
+def s10_dense(wirings: Sweep) -> str:
+    """Return how many times its error with a push the dense LTC makes."""
+    return _ratio(*(_wired(wirings, *m).disturbed for m in (("ltc-dense", 9), ("ltc-worm", 23))))
+
+
+def s10_gru(wirings: Sweep) -> str:
+    """Return how many times the GRU does."""
+    return _ratio(*(_wired(wirings, *m).disturbed for m in (("gru", 10), ("ltc-worm", 23))))
+
+
+def s12_cfc(wirings: Sweep) -> str:
+    """Return how many times the error of a CfC wired as an NCP the GRU makes."""
+    return _ratio(_wired(wirings, "gru", 10).noisy, _wired(wirings, "cfc-worm", 20).noisy)
+
+
+def s12_ltc(wirings: Sweep) -> str:
+    """Return the same for an LTC so wired."""
+    return _ratio(_wired(wirings, "gru", 10).noisy, _wired(wirings, "ltc-worm", 23).noisy)
+
+
+def s12_crossing(wirings: Sweep) -> str:
+    """Return how many times this CfC's error the GRU makes within 15 degrees of a crossing."""
+    return _ratio(*(_by_phase(wirings, *m)[:, 0] for m in (("gru", 10), ("cfc-worm", 20))))
+
+
+def s12_peak(wirings: Sweep) -> str:
+    """Return the same within 15 degrees of a peak."""
+    return _ratio(*(_by_phase(wirings, *m)[:, -1] for m in (("gru", 10), ("cfc-worm", 20))))
+
+
+def s12_noisier(wirings: Sweep) -> str:
+    """Return the same with three times the noise."""
+    return _ratio(_wired(wirings, "gru", 10).noisier, _wired(wirings, "cfc-worm", 20).noisier)
 
 
 # The introductory article --------------------------------------------------------------------
@@ -439,6 +494,23 @@ def _spread(ltc_tuning: Sweep, model: str, **which: str) -> str:
     best = wide.loc[:, wide.columns >= 1000].median(axis=1).idxmin()
     reported = wide.loc[:, wide.columns < 1000]
     return _ratio(reported.median(axis=0), reported.loc[best])
+
+
+def _wired(wirings: Sweep, model: str, units: int) -> pd.DataFrame:
+    return _runs(wirings, model=model, units=units)
+
+
+def _by_phase(wirings: Sweep, model: str, units: int) -> np.ndarray:
+    """Return the errors from zero crossing to peak, (seeds, 6)."""
+    return wirings.series["by_phase"][_wired(wirings, model, units).index].astype(float)
+
+
+def _back(wirings: Sweep, model: str, units: int) -> str:
+    """Return after how many samples an answer is within a tenth of a push of two samples."""
+    off = wirings.series["pushed"][_wired(wirings, model, units).index][:, 2:] >= 0.1
+    last = off.shape[1] - off[:, ::-1].argmax(axis=1)
+    values = median_interval(np.where(off.any(axis=1), last, 0))
+    return _between(values, lambda x: f"{x:.0f}")
 
 
 def _lets_go(rates: Sweep, model: str) -> str:

@@ -64,8 +64,9 @@ class Synapses(nn.Module):
         slope, offset = self.steepness, -self.steepness * self.midpoint
 
         def sums(before: Tensor) -> Tensor:
-            gate = torch.sigmoid(torch.addcmul(offset, slope, before[..., None]))  # (..., N, H)
-            return (gate[..., None, :, :] * weight).sum(-2)
+            before = before.reshape(*before.shape[:-1], 1, -1, 1)
+            gate = torch.sigmoid(torch.addcmul(offset, slope, before))  # (..., 1, N, H)
+            return (gate * weight).sum(-2)
 
         return sums
 

@@ -28,6 +28,7 @@ SCORED, SCORED_SEED = 2000, 2**40  # series that nobody was taught with
 PHASES = 6  # parts between a zero crossing and a peak
 UNFOLDS = 3  # solver steps of an LTC, a sample
 SHARES, CUTS = (0.0, 0.1, 0.2, 0.4), 10  # of the synapses that are cut, and how often at random
+FEW = 200  # series on which that is scored
 
 # Who takes part ----------------------------------------------------------------------------------
 
@@ -152,19 +153,8 @@ def wired(seed: int, model: str, units: int, lr: float, steps: int = 500) -> dic
         "cut": [],
     }
     if hasattr(network, "wiring"):
-        few = slice(0, 200)
-
-        def score_of(wiring: Wiring) -> float:
-            other = rewired(network, wiring)
-            seen = (heights[:, :-1] + NOISES["noisy"] * noise)[few]
-            return _rms((_answers(other, seen) - heights[few, 1:])[:, WARM:])
-
-        arrays["without"] = [score_of(silenced(network.wiring, k)) for k in range(units)]
-        deal = np.random.default_rng(seed)
-        arrays["cut"] = [
-            np.median([score_of(thinned(network.wiring, share, deal)) for _ in range(CUTS)])
-            for share in SHARES
-        ]
+        seen = (heights[:, :-1] + NOISES["noisy"] * noise)[:FEW]
+        arrays |= _cut(network, seen, heights[:FEW, 1:], seed)
     return (
         found
         | {"engine": "torch"}
@@ -234,6 +224,22 @@ def rewired(model: LTC | WiredCfC, wiring: Wiring) -> LTC | WiredCfC:
         for mine, given in zip(other.parameters(), model.parameters(), strict=True):
             mine.copy_(given)
     return other
+
+
+def _cut(network: LTC | WiredCfC, seen: Tensor, asked: Tensor, seed: int) -> dict[str, list[float]]:
+    """Return the scores without each neuron, and with shares of the synapses cut at random."""
+
+    def score(wiring: Wiring) -> float:
+        return _rms((_answers(rewired(network, wiring), seen) - asked)[:, WARM:])
+
+    wiring, deal = network.wiring, np.random.default_rng(seed)
+    return {
+        "without": [score(silenced(wiring, neuron)) for neuron in range(wiring.units)],
+        "cut": [
+            float(np.median([score(thinned(wiring, share, deal)) for _ in range(CUTS)]))
+            for share in SHARES
+        ],
+    }
 
 
 def _like(wiring: Wiring, sensory: np.ndarray, adjacency: np.ndarray) -> Wiring:
