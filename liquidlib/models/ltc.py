@@ -55,17 +55,18 @@ class Synapses(nn.Module):
     def sums(self, capacitance: Tensor) -> Callable[[Tensor], Tensor]:
         """Return what sums over the synapses, as push and rate of the neurons behind them.
 
-        The function takes potentials (..., N) and returns (..., 2, H): the sum of the conductances
+        The function takes potentials (B, N) and returns (B, 2, H): the sum of the conductances
         times their reversal potentials, and that of the conductances, both over the capacitance
         (H,).
         """
         weight = self.weights() / capacitance
-        weight = torch.stack([weight * self.reversal, weight])  # (2, N, H)
-        slope, offset = self.steepness, -self.steepness * self.midpoint
+        weight = torch.stack([weight * self.reversal, weight])[None]  # (1, 2, N, H)
+        slope = self.steepness[None, None]  # (1, 1, N, H)
+        offset = -slope * self.midpoint
 
         def sums(before: Tensor) -> Tensor:
-            before = before.reshape(*before.shape[:-1], 1, -1, 1)
-            gate = torch.sigmoid(torch.addcmul(offset, slope, before))  # (..., 1, N, H)
+            before = before.reshape(len(before), 1, -1, 1)
+            gate = torch.sigmoid(torch.addcmul(offset, slope, before))  # (B, 1, N, H)
             return (gate * weight).sum(-2)
 
         return sums
@@ -237,7 +238,8 @@ class LTC(SequenceModel):
         """
         capacitance = softplus(self.capacitance)
         leak = softplus(self.leak) / capacitance  # the rate without any synapse
-        heard = self.sensory_synapses.sums(capacitance)(self.input_scale * x + self.input_shift)
+        heard = (self.input_scale * x + self.input_shift).flatten(0, 1)  # (B T, F)
+        heard = self.sensory_synapses.sums(capacitance)(heard).unflatten(0, steps.shape)
         outside = heard + torch.stack([leak * self.leak_potential, leak])  # (B, T, 2, H)
         inside = self.synapses.sums(capacitance)
         steps = steps[:, :, None, None]
